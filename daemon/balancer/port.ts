@@ -1,0 +1,48 @@
+/** What a supervisor asks of a balancer, and what it gives it. One balancer an app. */
+
+import type { FromAgent, ToAgent } from '../../src/contract/agent.ts'
+import type { BalanceSpec, Mode } from '../../src/contract/app.ts'
+import type { InstanceBalance, ListeningAt } from '../../src/contract/instance.ts'
+import type { Clock } from '../kernel/clock.ts'
+
+/** A libuv handle (`TCP`, `Pipe`, `UDP`); only the balancer and the agent look inside. */
+export type NativeHandle = object
+
+/** One process that may get connections. A restarted instance is a new member. */
+export interface Member {
+  /** Unique in the balancer's life. */
+  id: number
+  /** Instance number, 0 … N−1: key of `weighted` and of rendezvous hashing. */
+  number: number
+  /** Sends over the IPC channel; `done` is called with the error when the channel is gone. */
+  send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
+}
+
+export interface BalancerOptions {
+  mode: Mode
+  spec: BalanceSpec
+  clock: Clock
+  random: () => number
+  onListening: (memberId: number, at: ListeningAt) => void
+  onClosed: (memberId: number, at: ListeningAt) => void
+  /** A bind failed; the instance got the errno. */
+  onBindFailed: (memberId: number, at: ListeningAt, errno: number) => void
+  log: (event: string, fields: Record<string, unknown>) => void
+}
+
+export interface Balancer {
+  /** The member may ask for listeners from now on; it gets no connection before it is in rotation. */
+  attach(member: Member): void
+  /** listen, listening, close, ack, report; anything else is ignored. */
+  receive(memberId: number, message: FromAgent): void
+  setInRotation(memberId: number, inRotation: boolean): void
+  /** The process or its channel is gone: what it had not acknowledged goes to others. */
+  detach(memberId: number): void
+  /** Changes the policy while connections come in. */
+  setSpec(spec: BalanceSpec): void
+  statsOf(memberId: number): InstanceBalance | undefined
+  /** Closes listeners that no member holds any more; called when a replacement is ready. */
+  sweep(): void
+  /** Closes every listener; the app is stopped. Members may attach and listen again later. */
+  release(): void
+}

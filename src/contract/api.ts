@@ -1,0 +1,98 @@
+/** CLI → daemon: the methods and their shapes. `schemas.ts` checks the parameters at the receiving end. */
+
+import type { AppRecord, AppSpec, BalanceSpec } from './app.ts'
+import type { LbmEvent } from './events.ts'
+import type { InstanceView } from './instance.ts'
+import type { InstanceOutcome, RolloutOutcome } from './supervisor.ts'
+
+/** name, id, `all`, namespace or `/regex/`, each; resolved by the daemon, in PM2's order. */
+export type Selectors = string[]
+
+/** One app of the list with its definition. */
+export interface AppDetail {
+  record: AppRecord
+  instances: InstanceView[]
+}
+
+export interface DaemonInfo {
+  version: string
+  pid: number
+  home: string
+  startedAt: number
+  apps: number
+  instances: number
+  rssBytes: number
+}
+
+export interface AppOutcome {
+  app: string
+  name: string
+  outcomes: InstanceOutcome[]
+}
+
+export interface DaemonApi {
+  'daemon.ping': { params: Record<string, never>; result: DaemonInfo }
+  /** Ends every app, every supervisor and the daemon. Answers just before the daemon exits. */
+  'daemon.kill': { params: Record<string, never>; result: { stopped: number } }
+  /** Puts the daemon's successor in place: it exits without touching supervisors; the caller starts the next one. */
+  'daemon.handover': { params: Record<string, never>; result: Record<string, never> }
+
+  'app.list': { params: Record<string, never>; result: { instances: InstanceView[] } }
+  'app.describe': { params: { selectors: Selectors }; result: { apps: AppDetail[] } }
+  'app.start': {
+    params: { spec: AppSpec; force: boolean; wait: boolean }
+    result: AppOutcome & { restarted: boolean }
+  }
+  /** Starts stopped or errored instances that are there already; leaves running ones alone. */
+  'app.startExisting': { params: { selectors: Selectors; wait: boolean }; result: { apps: AppOutcome[] } }
+  'app.stop': { params: { selectors: Selectors }; result: { apps: AppOutcome[] } }
+  'app.restart': {
+    params: {
+      selectors: Selectors
+      wait: boolean
+      rolling: boolean
+      /** Merged over the stored environment (`--update-env`). */
+      env?: Record<string, string>
+      /** Definitions that replace the stored ones, by app name. */
+      specs?: AppSpec[]
+    }
+    result: { apps: AppOutcome[] }
+  }
+  'app.reload': {
+    params: {
+      selectors: Selectors
+      supersede: boolean
+      rollback: boolean
+      env?: Record<string, string>
+      specs?: AppSpec[]
+    }
+    result: { apps: { app: string; name: string; rollout?: RolloutOutcome; outcomes?: InstanceOutcome[] }[] }
+  }
+  'app.delete': { params: { selectors: Selectors }; result: { apps: AppOutcome[] } }
+  'app.scale': {
+    /** `to`: `4`, `+2`, `-1`. */
+    params: { selector: string; to: string; wait: boolean }
+    result: AppOutcome & { from: number; to: number }
+  }
+  'app.signal': {
+    params: { selectors: Selectors; signal: string }
+    result: { signalled: { id: number; name: string }[] }
+  }
+  'app.reset': { params: { selectors: Selectors }; result: { ids: number[] } }
+  'app.balance': { params: { selectors: Selectors; balance: Partial<BalanceSpec> }; result: { apps: string[] } }
+  'app.send': { params: { id: number; line: string }; result: Record<string, never> }
+  'app.message': {
+    params: { selectors: Selectors; message: unknown; awaitReply?: { action: string; timeoutMs: number } }
+    result: { replies: { id: number; name: string; namespace: string; value: unknown }[]; sent: number }
+  }
+  'app.flush': { params: { selectors: Selectors }; result: { files: string[] } }
+  'logs.reopen': { params: Record<string, never>; result: { files: string[] } }
+  /** Notifications `event` follow on this connection until it closes. */
+  'events.subscribe': { params: { selectors: Selectors }; result: Record<string, never> }
+  'state.save': { params: { force: boolean }; result: { path: string; apps: number } }
+  'state.resurrect': { params: { wait: boolean }; result: { apps: AppOutcome[] } }
+}
+
+export interface DaemonNotifications {
+  event: LbmEvent
+}

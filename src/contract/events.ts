@@ -1,0 +1,25 @@
+/** Records of the event stream (`lbm events`, hooks), one JSON object a line. */
+
+import type { ExitReason, Requester } from './instance.ts'
+
+interface EventBase {
+  /** Version of the record's shape. */
+  v: 1
+  atMs: number
+  app: string
+}
+
+export type LbmEvent = EventBase &
+  (
+    | { type: 'instance.started'; id: number; number: number; pid: number; generation: number }
+    | { type: 'instance.ready'; id: number; number: number; pid: number; readyAfterMs: number }
+    | { type: 'instance.exited'; id: number; number: number; exit: ExitReason; willRestartInMs: number | null }
+    | { type: 'instance.errored'; id: number; number: number; message: string }
+    | { type: 'instance.stopping'; id: number; number: number; by: Requester }
+    | { type: 'instance.message'; id: number; message: unknown }
+    | { type: 'rollout.progress'; generation: number; id: number; number: number; phase: string }
+    | { type: 'rollout.ended'; generation: number; result: string; message?: string }
+    | { type: 'watch.restart'; files: string[] }
+    | { type: 'watch.suspended'; message: string }
+    | { type: 'logs.dropped'; id: number; lines: number; message: string }
+  )

@@ -1,0 +1,26 @@
+/** The files of a home, by name. */
+
+export interface HomePaths {
+  root: string
+  socket: string
+  daemonPid: string
+  daemonLog: string
+  state: string
+  runDir: string
+  logsDir: string
+  pidsDir: string
+}
+
+/** @param root absolute path of `LBM_HOME` */
+export function homePaths(root: string): HomePaths {
+  return {
+    root,
+    socket: `${root}/daemon.sock`,
+    daemonPid: `${root}/daemon.pid`,
+    daemonLog: `${root}/daemon.log`,
+    state: `${root}/state.json`,
+    runDir: `${root}/run`,
+    logsDir: `${root}/logs`,
+    pidsDir: `${root}/pids`,
+  }
+}
