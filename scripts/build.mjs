@@ -1,50 +1,59 @@
 // Makes dist/ from the sources: esbuild bundles what runs, tsc writes the public types.
-import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { build } from 'esbuild'
-
+import { bundleSplit, bundleWhole } from './bundles.mjs'
 import { collectLicenses } from './licenses.mjs'
 
 process.chdir(fileURLToPath(new URL('..', import.meta.url)))
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+const define = { __LBM_VERSION__: JSON.stringify(version) }
 
-const CLIENT = ['src/client/index.ts']
-const bundles = [
-  // Minified and without a map: its size is start-up time of every command.
-  { to: 'dist/cli.cjs', from: ['src/cli/main.ts'], minify: true },
-  { to: 'dist/daemon.cjs', from: ['daemon/control/main.ts'], sourcemap: true },
-  { to: 'dist/supervisor.cjs', from: ['daemon/supervisor/main.ts'], sourcemap: true },
-  { to: 'dist/agent.cjs', from: ['daemon/agent/preload.cts', 'daemon/agent/preload.ts'] },
-  { to: 'dist/index.cjs', from: CLIENT, sourcemap: true },
-  { to: 'dist/index.mjs', from: CLIENT, sourcemap: true, format: 'esm' },
+const split = { cli: 'src/cli/main.ts', index: 'src/client/index.ts' }
+const whole = [
+  { to: 'daemon.cjs', from: 'daemon/control/main.ts', sourcemap: true },
+  { to: 'supervisor.cjs', from: 'daemon/supervisor/main.ts', sourcemap: true },
+  { to: 'agent.cjs', from: existsSync('daemon/agent/preload.ts') ? 'daemon/agent/preload.ts' : 'daemon/agent/preload.cts' },
 ]
 
-rmSync('dist', { recursive: true, force: true })
-mkdirSync('dist')
-const inputs = new Set()
-for (const { to, from, format = 'cjs', ...options } of bundles) {
-  const entry = from.find((path) => existsSync(path))
-  if (!entry) {
-    console.warn(`build: ${to} skipped, no ${from.join(' or ')} yet`)
-    continue
-  }
-  const { metafile } = await build({
-    entryPoints: [entry],
-    outfile: to,
-    bundle: true,
-    platform: 'node',
-    target: 'node20.19',
-    format,
-    define: { __LBM_VERSION__: JSON.stringify(version) },
-    metafile: true,
-    logLevel: 'warning',
-    ...options,
-  })
-  for (const input of Object.keys(metafile.inputs)) inputs.add(input)
+function isWritten(entry) {
+  if (existsSync(entry)) return true
+  console.warn(`build: no ${entry} yet, skipped`)
+  return false
 }
-writeFileSync('dist/THIRD_PARTY_LICENSES.md', collectLicenses(inputs))
-if (existsSync(CLIENT[0])) {
-  execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' })
+
+const outdir = mkdtempSync('dist-')
+try {
+  const inputs = []
+  const entryPoints = Object.fromEntries(Object.entries(split).filter(([, from]) => isWritten(from)))
+  if (Object.keys(entryPoints).length > 0) inputs.push(...(await bundleSplit({ entryPoints, outdir, define })))
+  for (const { to, from, sourcemap } of whole.filter(({ from }) => isWritten(from))) {
+    inputs.push(...(await bundleWhole({ entryPoint: from, outfile: join(outdir, to), define, sourcemap })))
+  }
+  writeFileSync(join(outdir, 'THIRD_PARTY_LICENSES.md'), collectLicenses(inputs))
+  if (entryPoints.index) {
+    // A wrapper, not a second bundle: a program that uses both import and require gets one client.
+    writeFileSync(join(outdir, 'index.mjs'), "export * from './index.cjs'\n")
+    writeTypes(join(outdir, 'types'))
+  }
+  swapIn(outdir)
+} finally {
+  rmSync(outdir, { recursive: true, force: true })
+}
+
+/** A type error fails the build, but not before dist/ is there to run. */
+function writeTypes(outDir) {
+  const tsc = ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json', '--outDir', outDir]
+  const { status } = spawnSync(process.execPath, tsc, { stdio: 'inherit' })
+  if (status !== 0) process.exitCode = 1
+}
+
+/** Built aside and swapped in, so that whoever runs lbm from this checkout never sees half a build. */
+function swapIn(built) {
+  const previous = `${built}-previous`
+  if (existsSync('dist')) renameSync('dist', previous)
+  renameSync(built, 'dist')
+  rmSync(previous, { recursive: true, force: true })
 }

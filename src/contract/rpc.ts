@@ -85,7 +85,7 @@ export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remot
 
   return {
     async request(method, params, { timeoutMs } = {}) {
-      const caller = timeoutMs === undefined ? both : both.timeout(timeoutMs, timedOut(method, timeoutMs))
+      const caller = timeoutMs === undefined ? client : client.timeout(timeoutMs, timedOut(method, timeoutMs))
       try {
         return await caller.request(method, params as never)
       } catch (error) {
