@@ -8,12 +8,25 @@ function mayImport(from, to, why) {
     comment: why,
     severity: 'error',
     from: { path: `^${from}/` },
-    to: { path: '^(src|daemon|bin|scripts|test)/', pathNot: [from, ...to].map((folder) => `^${folder}`) },
+    to: {
+      path: '^(src|daemon|bin|scripts|test)/',
+      pathNot: [from, ...to].map((folder) => `^${folder}`),
+    },
   }
 }
 
 const ADAPTERS = ['daemon/registry', 'daemon/cloud', 'daemon/proxies']
-const TEST_ONLY = ['vitest', '@vitest', 'fast-check', 'execa', 'express', 'fastify', 'koa', 'socket\\.io', 'undici']
+const TEST_ONLY = [
+  'vitest',
+  '@vitest',
+  'fast-check',
+  'execa',
+  'express',
+  'fastify',
+  'koa',
+  'socket\\.io',
+  'undici',
+]
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -33,12 +46,24 @@ module.exports = {
     },
 
     mayImport('src/contract', [], 'What crosses a process boundary imports nobody.'),
-    mayImport('src/config', ['src/contract/'], 'Config runs in the caller’s process and knows no client.'),
+    mayImport(
+      'src/config',
+      ['src/contract/'],
+      'Config runs in the caller’s process and knows no client.',
+    ),
     mayImport('src/client', ['src/config/', 'src/contract/'], 'The client knows no command line.'),
-    mayImport('src/cli', ['src/client/', 'src/config/', 'src/contract/'], 'The CLI reaches the daemon by RPC only.'),
+    mayImport(
+      'src/cli',
+      ['src/client/', 'src/config/', 'src/contract/'],
+      'The CLI reaches the daemon by RPC only.',
+    ),
 
     mayImport('daemon/kernel', ['src/contract/'], 'The kernel knows nothing of apps or instances.'),
-    mayImport('daemon/balancer', ['daemon/kernel/', 'src/contract/'], 'Balancing knows no lifecycle.'),
+    mayImport(
+      'daemon/balancer',
+      ['daemon/kernel/', 'src/contract/'],
+      'Balancing knows no lifecycle.',
+    ),
     mayImport(
       'daemon/supervisor',
       ['daemon/balancer/', 'daemon/kernel/', 'src/contract/'],
@@ -50,7 +75,11 @@ module.exports = {
       'The daemon and its supervisors are programs that speak RPC, maybe of different versions.',
     ),
     ...ADAPTERS.map((folder) =>
-      mayImport(folder, ['daemon/kernel/', 'src/contract/'], 'An adapter knows its port, not who uses it.'),
+      mayImport(
+        folder,
+        ['daemon/kernel/', 'src/contract/'],
+        'An adapter knows its port, not who uses it.',
+      ),
     ),
     mayImport('daemon/agent', ['src/contract/'], 'The agent runs inside the user’s process.'),
 
@@ -73,11 +102,15 @@ module.exports = {
       comment: 'The contract is in every bundle: no I/O, no state, no weight.',
       severity: 'error',
       from: { path: '^src/contract/' },
-      to: { dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional'], pathNot: 'node_modules/(valibot|json-rpc-2\\.0)/' },
+      to: {
+        dependencyTypes: ['core', 'npm', 'npm-dev', 'npm-optional'],
+        pathNot: 'node_modules/(valibot|json-rpc-2\\.0)/',
+      },
     },
     {
       name: 'agent-has-no-dependencies',
-      comment: 'Its code runs in every instance: own files, Node, and the contract’s types (agent.ts excepted).',
+      comment:
+        'Its code runs in every instance: own files, Node, and the contract’s types (agent.ts excepted).',
       severity: 'error',
       from: { path: '^daemon/agent/' },
       to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional'] },
@@ -87,7 +120,11 @@ module.exports = {
       comment: 'A value imported from the contract would bring valibot into every instance.',
       severity: 'error',
       from: { path: '^daemon/agent/' },
-      to: { path: '^src/contract/', pathNot: '^src/contract/agent\\.ts$', dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^src/contract/',
+        pathNot: '^src/contract/agent\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
     },
     {
       name: 'pure-machines',
@@ -114,7 +151,11 @@ module.exports = {
       comment: 'node:http costs every command half of Node’s own start; a socket does.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { path: '^(node:)?(http|https|http2)$', dependencyTypes: ['core'], dependencyTypesNot: ['type-only'] },
+      to: {
+        path: '^(node:)?(http|https|http2)$',
+        dependencyTypes: ['core'],
+        dependencyTypesNot: ['type-only'],
+      },
     },
   ],
   options: {

@@ -1,25 +1,50 @@
 import { readFileSync } from 'node:fs'
 
-import { defineConfig } from 'vitest/config'
+import { defineConfig, type ViteUserConfig } from 'vitest/config'
 
 const { version } = JSON.parse(readFileSync(new URL('package.json', import.meta.url), 'utf8')) as {
   version: string
 }
 
-export default defineConfig({
+// Kinds run one after the other: what measures or waits in e2e is not disturbed by unit tests.
+const UNIT = { groupOrder: 0 }
+const INTEGRATION = { groupOrder: 1 }
+const E2E = { groupOrder: 2 }
+
+const config: ViteUserConfig = defineConfig({
   define: { __LBM_VERSION__: JSON.stringify(version) },
   test: {
     passWithNoTests: true,
+    reporters: ['default', './scripts/totals-reporter.mjs'],
+    coverage: {
+      provider: 'v8',
+      include: [
+        'src/contract/**',
+        'src/config/**',
+        'daemon/**/machine.ts',
+        'daemon/balancer/policies/**',
+      ],
+      thresholds: { statements: 95 },
+    },
     projects: [
       {
         extends: true,
-        test: { name: 'unit', include: ['test/unit/**/*.test.ts'], testTimeout: 5_000 },
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          sequence: UNIT,
+          maxWorkers: 2,
+          testTimeout: 5_000,
+        },
       },
       {
         extends: true,
         test: {
           name: 'integration',
           include: ['test/integration/**/*.test.ts'],
+          globalSetup: ['test/helpers/global-teardown.ts'],
+          sequence: INTEGRATION,
+          maxWorkers: 2,
           testTimeout: 15_000,
           hookTimeout: 15_000,
         },
@@ -29,6 +54,10 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/helpers/global-teardown.ts'],
+          sequence: E2E,
+          // Each file starts several processes of its own.
+          maxWorkers: 2,
           testTimeout: 30_000,
           hookTimeout: 30_000,
         },
@@ -36,3 +65,5 @@ export default defineConfig({
     ],
   },
 })
+
+export default config

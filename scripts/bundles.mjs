@@ -16,6 +16,7 @@ const nodeTarget = {
  * esbuild splits ES modules only, so a second pass turns each part into CommonJS, which loads faster.
  */
 export async function bundleSplit({ entryPoints, outdir, define }) {
+  if (Object.keys(entryPoints).length === 0) return []
   const { metafile } = await build({
     ...nodeTarget,
     entryPoints,
@@ -68,7 +69,12 @@ const ownFilesOnly = {
   name: 'own-files-only',
   setup({ onResolve }) {
     onResolve({ filter: /^[^./]/ }, ({ kind, path, importer }) => {
-      if (kind !== 'dynamic-import' || path.startsWith('node:') || importer.includes('node_modules')) return undefined
+      if (
+        kind !== 'dynamic-import' ||
+        path.startsWith('node:') ||
+        importer.includes('node_modules')
+      )
+        return undefined
       // A split CommonJS package keeps only its default export.
       const text = `import('${path}'): import() a file of ours that imports the package statically`
       return { errors: [{ text }] }

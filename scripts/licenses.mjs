@@ -18,6 +18,8 @@ export function collectLicenses(inputs) {
 function describePackage(dir) {
   const { name, version, license } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8'))
   const file = readdirSync(dir).find((entry) => /^licen[cs]e/i.test(entry))
-  const text = file ? readFileSync(join(dir, file), 'utf8').trim() : 'No licence text in the package.'
+  const text = file
+    ? readFileSync(join(dir, file), 'utf8').trim()
+    : 'No licence text in the package.'
   return `## ${name} ${version} (${license})\n\n${text.replace(/^/gm, '    ').replace(/ +$/gm, '')}`
 }
