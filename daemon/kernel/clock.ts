@@ -21,7 +21,10 @@ export function systemClock(): Clock {
       let timer: NodeJS.Timeout
       const arm = (): void => {
         const remainingMs = time - now()
-        timer = remainingMs > MAX_TIMEOUT_MS ? setTimeout(arm, MAX_TIMEOUT_MS) : setTimeout(run, Math.max(0, remainingMs))
+        timer =
+          remainingMs > MAX_TIMEOUT_MS
+            ? setTimeout(arm, MAX_TIMEOUT_MS)
+            : setTimeout(run, Math.max(0, remainingMs))
       }
       arm()
       return { [Symbol.dispose]: () => clearTimeout(timer) }

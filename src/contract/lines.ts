@@ -1,7 +1,7 @@
 /** Framing of the wire: one document a line. */
 
 /** A longer line is refused and the connection closed. */
-export const MAX_LINE_CHARS = 1024 * 1024
+export const MAX_LINE_CHARS: number = 1024 * 1024
 
 export interface LineSplitter {
   /** @returns false once a line was longer than `MAX_LINE_CHARS`; the caller closes the connection */
@@ -12,7 +12,10 @@ export interface LineSplitter {
  * Calls `onLine` for each complete line, without its newline; keeps an incomplete one for the next chunk.
  * Give it decoded text (`socket.setEncoding('utf8')` keeps split characters whole).
  */
-export function createLineSplitter(onLine: (line: string) => void, maxChars: number = MAX_LINE_CHARS): LineSplitter {
+export function createLineSplitter(
+  onLine: (line: string) => void,
+  maxChars: number = MAX_LINE_CHARS,
+): LineSplitter {
   let pieces: string[] = []
   let pendingChars = 0
   return {

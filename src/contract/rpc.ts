@@ -15,7 +15,7 @@ import { type Hello, isCompatible, PROTOCOL } from './version.ts'
 /** A table of methods: `{ 'noun.verb': { params, result } }`. */
 export type Api = object
 
-type ParamsOf<A, M extends keyof A> = A[M] extends { params: infer P } ? P : never
+export type ParamsOf<A, M extends keyof A> = A[M] extends { params: infer P } ? P : never
 type ResultOf<A, M extends keyof A> = A[M] extends { result: infer R } ? R : never
 
 /** What one side serves; each gets the parameters as they came over the wire. */
@@ -33,6 +33,8 @@ export interface PeerOptions {
   methods: Methods
   onNotification?: (method: string, params: unknown) => void
   onBug?: (error: unknown) => void
+  /** The other side sent something that is not JSON-RPC. It has been told so. */
+  onGarbage?: () => void
 }
 
 export interface Peer<Remote extends Api> {
@@ -54,10 +56,12 @@ export interface Peer<Remote extends Api> {
 /** JSON-RPC's range for the application's own errors. */
 const APPLICATION_ERROR = -32000
 const PARSE_ERROR = -32700
+const INVALID_REQUEST = -32600
+const METHOD_NOT_FOUND = -32601
 
 /** Sends the hello at once, so that a client's hello and first request are one write. */
 export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remote> {
-  const { hello, methods, onNotification, onBug } = options
+  const { hello, methods, onNotification, onBug, onGarbage } = options
   let remote: Hello | undefined
   const write = (payload: unknown): void => options.send(`${JSON.stringify(payload)}\n`)
 
@@ -75,19 +79,19 @@ export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remot
       return method(params)
     })
   }
-  server.addMethod('hello', (params: unknown) => {
-    remote = params as Hello
-  })
   const client = new JSONRPCClient((payload) => write(payload))
   const both = new JSONRPCServerAndClient(server, client, { errorListener: ignore })
 
   write({ jsonrpc: '2.0', method: 'hello', params: hello })
 
+  let closed: LbmError | undefined
   return {
     async request(method, params, { timeoutMs } = {}) {
-      const caller = timeoutMs === undefined ? client : client.timeout(timeoutMs, timedOut(method, timeoutMs))
+      if (closed !== undefined) throw closed
+      const caller =
+        timeoutMs === undefined ? client : client.timeout(timeoutMs, timedOut(method, timeoutMs))
       try {
-        return await caller.request(method, params as never)
+        return await caller.request(method, params)
       } catch (error) {
         throw fromRemote(error)
       }
@@ -96,30 +100,68 @@ export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remot
       write({ jsonrpc: '2.0', method, params })
     },
     receive(line) {
-      let payload: unknown
-      try {
-        payload = JSON.parse(line)
-      } catch {
-        write(createJSONRPCErrorResponse(null, PARSE_ERROR, 'Not a JSON document.'))
+      const payload = parseMessage(line)
+      if (typeof payload === 'number') {
+        write(createJSONRPCErrorResponse(null, payload, 'Not a JSON-RPC 2.0 message.'))
+        onGarbage?.()
         return
       }
-      if (onNotification !== undefined && isNotification(payload) && !server.hasMethod(payload.method)) {
-        onNotification(payload.method, payload.params)
+      if (payload.method === 'hello') {
+        if (isHello(payload.params)) remote = payload.params
+        else onGarbage?.()
+        return
+      }
+      if (typeof payload.method === 'string' && !Object.hasOwn(methods, payload.method)) {
+        if ('id' in payload) {
+          const text = `There is no method "${payload.method.slice(0, 100)}".`
+          write(createJSONRPCErrorResponse(payload.id ?? null, METHOD_NOT_FOUND, text))
+        } else onNotification?.(payload.method, payload.params)
         return
       }
       void both.receiveAndSend(payload).catch((error: unknown) => onBug?.(error))
     },
     close(reason) {
+      closed = reason
       both.rejectAllPendingRequests(JSON.stringify(toWireError(reason)))
     },
     remote: () => remote,
   }
 }
 
-function isNotification(payload: unknown): payload is { method: string; params: unknown } {
-  return (
-    typeof payload === 'object' && payload !== null && 'method' in payload && typeof payload.method === 'string' && !('id' in payload)
-  )
+interface Message {
+  id?: number | string | null
+  method?: string
+  params?: unknown
+}
+
+/** @returns an error code of JSON-RPC for what is no request, notification or answer; a batch is none of them */
+function parseMessage(line: string): Message | number {
+  let payload: unknown
+  try {
+    payload = JSON.parse(line)
+  } catch {
+    return PARSE_ERROR
+  }
+  if (typeof payload !== 'object' || payload === null || Array.isArray(payload))
+    return INVALID_REQUEST
+  const { jsonrpc, id, method, result, error } = payload as Record<string, unknown>
+  const isIdValid =
+    id === undefined || id === null || typeof id === 'number' || typeof id === 'string'
+  const isAnswer =
+    method === undefined && id !== undefined && (result !== undefined || isErrorObject(error))
+  const isCall = typeof method === 'string' && result === undefined && error === undefined
+  return jsonrpc === '2.0' && isIdValid && (isAnswer || isCall) ? payload : INVALID_REQUEST
+}
+
+function isErrorObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'message' in value
+}
+
+function isHello(value: unknown): value is Hello {
+  if (typeof value !== 'object' || value === null || !('protocol' in value) || !('role' in value))
+    return false
+  const { protocol } = value
+  return typeof protocol === 'object' && protocol !== null && 'major' in protocol
 }
 
 function timedOut(method: string, timeoutMs: number) {
@@ -131,14 +173,16 @@ function timedOut(method: string, timeoutMs: number) {
 }
 
 function fromRemote(error: unknown): LbmError {
-  if (error instanceof JSONRPCErrorException) {
-    if (isWireError(error.data)) return fromWireError(error.data)
-    // A method that the other side does not have: it is of another version.
-    return new LbmError('PROTOCOL_MISMATCH', error.message, { hint: 'Type "lbm upgrade" to bring both to one version.' })
-  }
   const text = error instanceof Error ? error.message : String(error)
-  const wire = parseWireError(text)
-  return wire === undefined ? new LbmError('INTERNAL', text, { cause: error }) : fromWireError(wire)
+  if (!(error instanceof JSONRPCErrorException))
+    return new LbmError('INTERNAL', text, { cause: error })
+  // `close` can hand the library a text only, so it puts the whole error into it.
+  const wire = isWireError(error.data) ? error.data : parseWireError(text)
+  if (wire !== undefined) return fromWireError(wire)
+  if (error.code !== METHOD_NOT_FOUND) return new LbmError('BAD_REQUEST', text)
+  return new LbmError('PROTOCOL_MISMATCH', `${text} The other side is of another version.`, {
+    hint: 'Type "lbm upgrade" to bring both to one version.',
+  })
 }
 
 function parseWireError(text: string): WireError | undefined {
