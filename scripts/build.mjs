@@ -1,6 +1,6 @@
 // Makes dist/ from the sources: esbuild bundles what runs, tsc writes the public types.
 import { spawnSync } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
@@ -20,14 +20,14 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const define = { __LBM_VERSION__: JSON.stringify(version) }
 
 // Built aside and swapped in, so that whoever runs lbm from this checkout never sees half a build.
-const outdir = mkdtempSync('dist-')
+const outdir = `dist-${process.pid}`
+mkdirSync(outdir)
 try {
-  const inputs = await bundleSplit({ entryPoints: written(SPLIT), outdir, define })
+  const inputs = await attempt(() => bundleSplit({ entryPoints: written(SPLIT), outdir, define }))
   for (const [name, entryPoint] of Object.entries(written(WHOLE))) {
     const outfile = join(outdir, `${name}.cjs`)
-    inputs.push(
-      ...(await bundleWhole({ entryPoint, outfile, define, sourcemap: name !== 'agent' })),
-    )
+    const options = { entryPoint, outfile, define, sourcemap: name !== 'agent' }
+    inputs.push(...(await attempt(() => bundleWhole(options))))
   }
   writeFileSync(join(outdir, 'THIRD_PARTY_LICENSES.md'), collectLicenses(inputs))
   // A wrapper, not a second bundle: a program that uses both import and require gets one client.
@@ -36,6 +36,17 @@ try {
   swapIn(outdir)
 } finally {
   rmSync(outdir, { recursive: true, force: true })
+}
+
+/** What does not build fails the run; the rest is built all the same. esbuild has printed the errors. */
+async function attempt(bundle) {
+  try {
+    return await bundle()
+  } catch (error) {
+    if (!error.errors) throw error
+    process.exitCode = 1
+    return []
+  }
 }
 
 function written(entries) {
