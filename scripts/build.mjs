@@ -32,6 +32,7 @@ try {
   writeFileSync(join(outdir, 'THIRD_PARTY_LICENSES.md'), collectLicenses(inputs))
   // A wrapper, not a second bundle: a program that uses both import and require gets one client.
   writeFileSync(join(outdir, 'index.mjs'), "export * from './index.cjs'\n")
+  writeFileSync(join(outdir, 'index.d.mts'), "export * from './types/src/client/index.js'\n")
   if (existsSync(SPLIT.index)) writeTypes(join(outdir, 'types'))
   swapIn(outdir)
 } finally {
