@@ -1,0 +1,77 @@
+/** What each command is handed: where it prints, which home it means and how it asks the daemon. */
+
+import {
+  call,
+  type CallOptions,
+  isDaemonDown,
+  type Method,
+  type Params,
+  type Result,
+} from '../client/call.ts'
+import { resolveHome } from '../client/home.ts'
+import type { HomePaths } from '../contract/home.ts'
+import type { Hello } from '../contract/version.ts'
+import type { Io } from './io.ts'
+
+export interface Cli {
+  io: Io
+  /** Arguments behind `--`: they belong to the app. */
+  passthrough: readonly string[]
+  /** `-s`: only data that was asked for and errors are printed. */
+  silent: boolean
+  /** `-m`: blocks in place of the table. */
+  miniList: boolean
+}
+
+export function homeOf({ io }: Cli): HomePaths {
+  return resolveHome(io.env)
+}
+
+/** Asks a daemon that is there; one that left its supervisors behind is started again. */
+export async function ask<M extends Method>(
+  cli: Cli,
+  method: M,
+  params: Params<M>,
+  options: CallOptions = {},
+): Promise<Result<M>> {
+  const home = homeOf(cli)
+  try {
+    return await call(home.socket, method, params, {
+      onHello: (hello) => tellVersion(cli, hello),
+      ...options,
+    })
+  } catch (error) {
+    const { explainConnect, hasSupervisors } = await import('../client/ensure-daemon.ts')
+    if (!isDaemonDown(error) || !hasSupervisors(home)) throw explainConnect(error, home)
+    return await askStarting(cli, method, params, options)
+  }
+}
+
+/** Asks the daemon, starting it when there is none. */
+export async function askStarting<M extends Method>(
+  cli: Cli,
+  method: M,
+  params: Params<M>,
+  options: CallOptions = {},
+): Promise<Result<M>> {
+  const { callStarting } = await import('../client/ensure-daemon.ts')
+  const { io } = cli
+  const start = {
+    home: homeOf(cli),
+    env: io.env,
+    onStarted: (pid: number) => {
+      if (!cli.silent) io.err(`lbm: daemon started (pid ${pid})`)
+    },
+  }
+  return await callStarting(start, method, params, {
+    onHello: (hello) => tellVersion(cli, hello),
+    ...options,
+  })
+}
+
+function tellVersion({ io, silent }: Cli, { version }: Hello): void {
+  if (silent || version === __LBM_VERSION__) return
+  io.err(
+    `lbm: the daemon is lbm ${version}, this is ${__LBM_VERSION__}; type "lbm upgrade" to renew it`,
+  )
+}

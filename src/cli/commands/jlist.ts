@@ -1,0 +1,54 @@
+import type { Command } from 'commander'
+
+import { isDaemonDown } from '../../client/call.ts'
+import type { AppDetail } from '../../contract/api.ts'
+import { isLbmError } from '../../contract/errors.ts'
+import { ask, type Cli, homeOf } from '../cli.ts'
+import { toPm2Process, type Pm2Process } from '../output/pm2-process.ts'
+
+export interface JlistOptions {
+  reveal?: boolean
+}
+
+export function addJlist(program: Command, cli: Cli): void {
+  program
+    .command('jlist')
+    .description("print every instance as JSON on one line, in PM2's shape")
+    .option('--reveal', 'print values of secret-looking environment variables, too')
+    .action((options: JlistOptions) => runJlist(cli, options))
+  program
+    .command('prettylist')
+    .description('the same as a JavaScript literal, for people')
+    .option('--reveal', 'print values of secret-looking environment variables, too')
+    .action(async (options: JlistOptions) => {
+      const { inspect } = await import('node:util')
+      const literal = inspect(await pm2Processes(cli, options), {
+        depth: null,
+        maxArrayLength: null,
+        colors: cli.io.colour,
+      })
+      cli.io.out(literal)
+    })
+}
+
+/** Printed even with `--silent`, and without a newline: scripts read it. */
+export async function runJlist(cli: Cli, options: JlistOptions = {}): Promise<void> {
+  cli.io.write(JSON.stringify(await pm2Processes(cli, options)))
+}
+
+async function pm2Processes(cli: Cli, { reveal = false }: JlistOptions): Promise<Pm2Process[]> {
+  const home = homeOf(cli)
+  return (await fetchDetails(cli))
+    .flatMap((app) => app.instances.map((view) => toPm2Process(app.record, view, { home, reveal })))
+    .toSorted((a, b) => a.pm_id - b.pm_id)
+}
+
+/** Every app; none when there is no daemon. */
+export async function fetchDetails(cli: Cli): Promise<AppDetail[]> {
+  try {
+    return (await ask(cli, 'app.describe', { selectors: ['all'] })).apps
+  } catch (error) {
+    if (isDaemonDown(error) || (isLbmError(error) && error.code === 'APP_NOT_FOUND')) return []
+    throw error
+  }
+}

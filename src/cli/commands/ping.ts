@@ -1,0 +1,17 @@
+import type { Command } from 'commander'
+
+import { ask, type Cli } from '../cli.ts'
+
+export function addPing(program: Command, cli: Cli): void {
+  program
+    .command('ping')
+    .description('ask the daemon whether it is alive; exit 1 when there is none')
+    .option('--json', 'print what the daemon says about itself')
+    .action((options: { json?: boolean }) => runPing(cli, options))
+}
+
+export async function runPing(cli: Cli, { json }: { json?: boolean } = {}): Promise<void> {
+  const daemon = await ask(cli, 'daemon.ping', {})
+  if (json) cli.io.out(JSON.stringify(daemon))
+  else if (!cli.silent) cli.io.out("{ msg: 'pong' }")
+}
