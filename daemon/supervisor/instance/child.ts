@@ -1,0 +1,150 @@
+/** One process of an instance, from its spawn until its tree is gone. Knows the OS; decides nothing. */
+
+import type { ChildProcess } from 'node:child_process'
+import type { Readable } from 'node:stream'
+
+import { AGENT_COMMAND, type FromAgent, type ToAgent } from '../../../src/contract/agent.ts'
+import type { AppSpec } from '../../../src/contract/app.ts'
+import type { NativeHandle } from '../../balancer/port.ts'
+import { after, type Clock } from '../../kernel/clock.ts'
+import { isSameProcess, pidStart } from '../../kernel/process-identity.ts'
+import { type ProcessEntry, scanProcesses, signalAll, signalPid, treeOf } from '../../kernel/process-tree.ts'
+import { type Command, spawnInstance } from './spawn.ts'
+
+/** A tree that is being ended is looked at this often until nothing of it is left. */
+const TREE_POLL_MS = 50
+
+export interface ChildEvents {
+  agent: (message: FromAgent, handle: NativeHandle | undefined) => void
+  message: (message: unknown) => void
+  spawnFailed: (message: string) => void
+  /** The process has ended; after a requested end, its whole tree. */
+  exited: (code: number | null, signal: string | null) => void
+}
+
+export interface Child {
+  readonly pid: number
+  readonly pidStart: number
+  readonly stdout: Readable
+  readonly stderr: Readable
+  send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
+  /** Any message of the user's; false when the channel is closed. */
+  post(message: unknown): boolean
+  writeStdin(line: string): boolean
+  signal(signal: NodeJS.Signals): boolean
+  /** The polite end: the stop signal to the tree, or the `shutdown` message. */
+  askToStop(): void
+  killTree(): void
+}
+
+export function startChild(
+  { spec, command, env, clock }: { spec: AppSpec; command: Command; env: NodeJS.ProcessEnv; clock: Clock },
+  on: ChildEvents,
+): Child | undefined {
+  let process: ChildProcess
+  try {
+    process = spawnInstance(spec, command, env)
+  } catch (error) {
+    on.spawnFailed(error instanceof Error ? error.message : String(error))
+    return undefined
+  }
+  const { pid, stdout, stderr } = process
+  process.on('error', (error) => {
+    // Without a pid it was the spawn; with one, a failed send or kill, which the exit will explain.
+    if (pid === undefined) on.spawnFailed(describeSpawnError(error, command))
+  })
+  if (pid === undefined || stdout === null || stderr === null) return undefined
+  return followChild({ spec, clock, process, pid, stdout, stderr, on })
+}
+
+interface Followed {
+  spec: AppSpec
+  clock: Clock
+  process: ChildProcess
+  pid: number
+  stdout: Readable
+  stderr: Readable
+  on: ChildEvents
+}
+
+function followChild({ spec, clock, process, pid, stdout, stderr, on }: Followed): Child {
+  const start = pidStart(pid)
+  let asked = false
+  let known: ProcessEntry[] = []
+
+  const lookAtTree = (): ProcessEntry[] => {
+    const tree = spec.treekill ? treeOf(pid, scanProcesses()) : []
+    // Those seen before stay known: one that left the session meanwhile is still ours to end.
+    known = [...tree, ...known.filter((old) => !tree.some((entry) => entry.pid === old.pid) && isSameProcess(old.pid, old.start))]
+    return known
+  }
+
+  process.on('internalMessage', (message: unknown, handle: NativeHandle | undefined) => {
+    if (isFromAgent(message)) on.agent(message, handle)
+  })
+  process.on('message', (message) => on.message(message))
+  process.on('exit', (code, signal) => {
+    if (!spec.treekill) {
+      on.exited(code, signal)
+      return
+    }
+    if (asked) {
+      awaitTree(() => on.exited(code, signal))
+      return
+    }
+    // A crash: what it leaves behind would hold its ports. The group at once, stragglers of the session after the restart.
+    signalPid(-pid, 'SIGKILL')
+    on.exited(code, signal)
+    setImmediate(() => signalAll(lookAtTree(), 'SIGKILL'))
+  })
+
+  function awaitTree(gone: () => void): void {
+    if (lookAtTree().length === 0) gone()
+    else clock.at(after(clock.now(), TREE_POLL_MS), () => awaitTree(gone))
+  }
+
+  return {
+    pid,
+    pidStart: start,
+    stdout,
+    stderr,
+    send(message, handle, done) {
+      if (process.connected) process.send(message, handle as never, done)
+      else done?.(new Error('the IPC channel is closed'))
+    },
+    post(message) {
+      if (!process.connected) return false
+      process.send(message as never, () => undefined)
+      return true
+    },
+    writeStdin(line) {
+      return process.stdin !== null && process.stdin.writable && (process.stdin.write(`${line}\n`), true)
+    },
+    signal: (signal) => signalPid(pid, signal),
+    askToStop() {
+      asked = true
+      if (spec.shutdownWithMessage && process.connected) {
+        process.send('shutdown', () => undefined)
+        return
+      }
+      const signal = spec.killSignal as NodeJS.Signals
+      if (spec.treekill) signalAll(lookAtTree(), signal)
+      else signalPid(pid, signal)
+    },
+    killTree() {
+      asked = true
+      signalAll(lookAtTree(), 'SIGKILL')
+      if (isSameProcess(pid, start)) signalPid(pid, 'SIGKILL')
+    },
+  }
+}
+
+function isFromAgent(message: unknown): message is FromAgent {
+  return typeof message === 'object' && message !== null && 'cmd' in message && message.cmd === AGENT_COMMAND
+}
+
+function describeSpawnError(error: NodeJS.ErrnoException, command: Command): string {
+  if (error.code === 'ENOENT') return `${command.file} is not there`
+  if (error.code === 'EACCES') return `${command.file} may not be executed`
+  return error.message
+}

@@ -1,0 +1,51 @@
+/** Puts together why a process ended. Pure. */
+
+import type { DeathKind, ExitReason } from '../../../src/contract/instance.ts'
+import type { Effect } from './state.ts'
+
+export interface Fault {
+  kind: 'exception' | 'rejection'
+  message: string
+  place: string
+}
+
+export interface DeathFacts {
+  effect: Extract<Effect, { type: 'died' }>
+  code: number | null
+  signal: string | null
+  fault: Fault | undefined
+  pid: number
+  uptimeMs: number
+  atMs: number
+}
+
+export function explainExit({ effect, code, signal, fault, pid, uptimeMs, atMs }: DeathFacts): ExitReason {
+  const message = effect.message ?? (fault === undefined ? undefined : [fault.message, fault.place].filter(Boolean).join(' at '))
+  return {
+    kind: effect.kind ?? kindOf(signal, fault, effect.requestedBy !== undefined),
+    code,
+    signal,
+    pid,
+    atMs,
+    uptimeMs: Math.round(uptimeMs),
+    wasReady: effect.wasReady,
+    lastLines: [],
+    ...(effect.requestedBy === undefined ? {} : { requestedBy: effect.requestedBy }),
+    ...(message === undefined ? {} : { message }),
+  }
+}
+
+function kindOf(signal: string | null, fault: Fault | undefined, requested: boolean): DeathKind {
+  if (signal !== null) return 'signal'
+  if (fault !== undefined && !requested) return fault.kind
+  return 'exit'
+}
+
+/** What V8 prints before it aborts on a full heap. */
+const HEAP_OOM = /FATAL ERROR: .*(heap out of memory|Allocation failed)/
+
+/** Adds what the last lines of stderr tell. */
+export function withLastLines(exit: ExitReason, lastLines: string[]): ExitReason {
+  const heapOom = exit.signal === 'SIGABRT' && lastLines.some((line) => HEAP_OOM.test(line))
+  return { ...exit, lastLines, ...(heapOom ? { kind: 'heap-oom' as const } : {}) }
+}

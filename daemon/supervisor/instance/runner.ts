@@ -1,0 +1,353 @@
+/** The edge of one instance: carries out what the machine decides, and turns what happens into events. */
+
+import { AGENT_COMMAND, type FromAgent } from '../../../src/contract/agent.ts'
+import type { AppSpec } from '../../../src/contract/app.ts'
+import type { LbmEvent } from '../../../src/contract/events.ts'
+import type { ExitReason, InstanceState as InstanceReport, ListeningAt } from '../../../src/contract/instance.ts'
+import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
+import type { Balancer } from '../../balancer/port.ts'
+import { type Clock } from '../../kernel/clock.ts'
+import type { AttachedStream, LogSink } from '../logs/log-sink.ts'
+import { type Child, startChild } from './child.ts'
+import { environmentOf } from './environment.ts'
+import { explainExit, type Fault, withLastLines } from './exit-reason.ts'
+import { newInstance, nextDeadline, stepInstance } from './machine.ts'
+import { removePidFile, writePidFile } from './pid-file.ts'
+import { policyOf } from './policy.ts'
+import { commandOf } from './spawn.ts'
+import type { Effect, Instance, InstanceEvent } from './state.ts'
+
+/** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
+const OUTPUT_GRACE_MS = 500
+const LAST_LINES = 20
+const AGENT_REPORT_MS = 1000
+
+export interface RunnerOptions {
+  app: string
+  id: number
+  number: number
+  generation: number
+  spec: AppSpec
+  /** A generation of the app has listened. */
+  listens: boolean
+  /** What was known of it before this supervisor. */
+  known?: InstanceReport | undefined
+  agentPath: string
+  pidFile: string
+  clock: Clock
+  random: () => number
+  balancer: Balancer
+  sink: LogSink
+  /** Unique among the supervisor's processes. */
+  nextMemberId: () => number
+  changed: (report: InstanceReport) => void
+  emit: (event: LbmEvent) => void
+}
+
+export interface Runner {
+  readonly id: number
+  readonly number: number
+  readonly generation: number
+  send(event: InstanceEvent): void
+  /** Resolves with what the next command, or the start under way, comes to. */
+  nextOutcome(): Promise<InstanceOutcome>
+  report(): InstanceReport
+  /** For the next process; the one that runs keeps what it was started with. */
+  adopt(change: { spec?: AppSpec; listens?: boolean; number?: number }): void
+  memberId(): number | undefined
+  listeningAt(at: ListeningAt): void
+  closedAt(at: ListeningAt): void
+  note(text: string): void
+  child(): Child | undefined
+  setAxm(change: Partial<Pick<InstanceReport, 'axmActions' | 'axmMonitor'>>): void
+  /** Resolves when all that its processes printed is in the files. */
+  outputWritten(): Promise<void>
+}
+
+interface RunningProcess {
+  run: number
+  child: Child
+  memberId: number
+  out: AttachedStream
+  error: AttachedStream
+  startedAt: number
+  fault?: Fault
+  exit?: { code: number | null; signal: string | null }
+}
+
+export function createRunner(options: RunnerOptions): Runner {
+  const { app, id, generation, clock, balancer, sink, known } = options
+  let { spec, listens, number } = options
+  let instance: Instance = newInstance(
+    known && { restarts: known.restarts, unstableRestarts: known.unstableRestarts, quickDeaths: known.quickDeaths },
+  )
+  let process: RunningProcess | undefined
+  let timer: Disposable | undefined
+  let listening: ListeningAt[] = []
+  let notes: string[] = []
+  let axm: Pick<InstanceReport, 'axmActions' | 'axmMonitor'> = { axmActions: [], axmMonitor: {} }
+  let startedAt: number = known?.startedAt ?? 0
+  let lastExit: ExitReason | undefined = known?.lastExit
+  /** The output of the last dead process; an outcome that quotes it waits for this. */
+  let lastOutput: Promise<unknown> = Promise.resolve()
+  let waiters: ((outcome: InstanceOutcome) => void)[] = []
+  const createdAt = known?.createdAt ?? clock.wall()
+  const queue: InstanceEvent[] = []
+  let stepping = false
+
+  const eventBase = (): { v: 1; atMs: number; app: string } => ({ v: 1, atMs: clock.wall(), app })
+  const publish = (): void => options.changed(report())
+
+  function send(event: InstanceEvent): void {
+    queue.push(event)
+    // One event at a time: carrying out an effect may itself bring one.
+    if (stepping) return
+    stepping = true
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const before = instance
+      const [stepped, effects] = stepInstance(instance, next, policyOf(spec, listens), clock.now())
+      instance = stepped
+      announceStop(before, stepped)
+      for (const effect of effects) carryOut(effect)
+    }
+    stepping = false
+    armTimer()
+    publish()
+  }
+
+  function armTimer(): void {
+    timer?.[Symbol.dispose]()
+    const deadline = nextDeadline(instance)
+    timer = deadline === undefined ? undefined : clock.at(deadline, () => send({ type: 'tick' }))
+  }
+
+  function announceStop({ state: before }: Instance, { state }: Instance): void {
+    const ends = state.phase === 'draining' || state.phase === 'stopping'
+    const ended = before.phase === 'draining' || before.phase === 'stopping'
+    if (ends && !ended) options.emit({ ...eventBase(), type: 'instance.stopping', id, number, by: state.by })
+  }
+
+  function carryOut(effect: Effect): void {
+    switch (effect.type) {
+      case 'spawn':
+        startProcess(effect.run)
+        break
+      case 'rotation':
+        if (process?.run === effect.run) balancer.setInRotation(process.memberId, effect.inRotation)
+        break
+      case 'drain':
+        drain(effect)
+        break
+      case 'stop-signal':
+        process?.child.askToStop()
+        break
+      case 'kill-tree':
+        process?.child.killTree()
+        break
+      case 'became-ready':
+        becameReady(effect.note)
+        break
+      case 'died':
+        recordDeath(effect)
+        break
+      case 'errored':
+        options.emit({ ...eventBase(), type: 'instance.errored', id, number, message: effect.message })
+        break
+      case 'settle':
+        settle(effect)
+        break
+    }
+  }
+
+  function startProcess(run: number): void {
+    const memberId = options.nextMemberId()
+    listening = []
+    notes = []
+    axm = { axmActions: [], axmMonitor: {} }
+    startedAt = clock.wall()
+    const env = environmentOf(
+      spec,
+      { id, number, workerId: memberId },
+      { mode: spec.mode, reportMs: AGENT_REPORT_MS, proxyProtocol: spec.balance.proxyProtocol },
+    )
+    const child = startChild(
+      { spec, command: commandOf(spec, options.agentPath), env, clock },
+      {
+        agent: (message) => receive(run, message),
+        message: (message) => receiveFromApp(run, message),
+        spawnFailed: (message) => send({ type: 'spawn-failed', run, message }),
+        exited: (code, signal) => processEnded(run, code, signal),
+      },
+    )
+    if (child === undefined) return
+    const source = { id, pid: child.pid }
+    process = {
+      run,
+      child,
+      memberId,
+      out: sink.attach(child.stdout, 'out', source),
+      error: sink.attach(child.stderr, 'error', source),
+      startedAt: clock.now(),
+    }
+    balancer.attach({ id: memberId, number, send: child.send })
+    writePidFile(options.pidFile, child.pid)
+    options.emit({ ...eventBase(), type: 'instance.started', id, number, pid: child.pid, generation })
+  }
+
+  function drain({ run, idleMs, timeoutMs }: Extract<Effect, { type: 'drain' }>): void {
+    process?.child.send({ cmd: AGENT_COMMAND, act: 'drain', idleMs, timeoutMs }, undefined, (error) => {
+      // A closed channel cannot answer; the stop signal ends what it had open.
+      if (error !== null) send({ type: 'drained', run })
+    })
+  }
+
+  function becameReady(note: string | undefined): void {
+    if (note !== undefined) notes.push(note)
+    balancer.sweep()
+    options.emit({
+      ...eventBase(),
+      type: 'instance.ready',
+      id,
+      number,
+      pid: process?.child.pid ?? 0,
+      readyAfterMs: clock.wall() - startedAt,
+    })
+  }
+
+  function receive(run: number, message: FromAgent): void {
+    if (process?.run !== run) return
+    balancer.receive(process.memberId, message)
+    if (message.act === 'loaded') send({ type: 'loaded', run })
+    else if (message.act === 'drained') send({ type: 'drained', run })
+    else if (message.act === 'fault') process.fault = message
+  }
+
+  function receiveFromApp(run: number, message: unknown): void {
+    if (message === 'ready') send({ type: 'said-ready', run })
+    options.emit({ ...eventBase(), type: 'instance.message', id, message })
+  }
+
+  function processEnded(run: number, code: number | null, signal: string | null): void {
+    if (process?.run === run) {
+      const dead = process
+      dead.exit = { code, signal }
+      balancer.detach(dead.memberId)
+      removePidFile(options.pidFile, dead.child.pid)
+      dead.out.exited(OUTPUT_GRACE_MS)
+      dead.error.exited(OUTPUT_GRACE_MS)
+    }
+    send({ type: 'exited', run, code, signal, random: options.random() })
+  }
+
+  function recordDeath(effect: Extract<Effect, { type: 'died' }>): void {
+    const dead = process
+    process = undefined
+    listening = []
+    const exit = explainExit({
+      effect,
+      code: dead?.exit?.code ?? null,
+      signal: dead?.exit?.signal ?? null,
+      fault: dead?.fault,
+      pid: dead?.child.pid ?? 0,
+      uptimeMs: dead === undefined ? 0 : clock.now() - dead.startedAt,
+      atMs: clock.wall(),
+    })
+    lastExit = exit
+    if (dead === undefined) {
+      options.emit({ ...eventBase(), type: 'instance.exited', id, number, exit, willRestartInMs: effect.restartInMs })
+      return
+    }
+    // The restart does not wait for the pipes; what is told of the death does.
+    lastOutput = Promise.all([dead.out.ended, dead.error.ended]).then(() => {
+      const errorLines = dead.error.lastLines(LAST_LINES)
+      const told = withLastLines(exit, errorLines.length > 0 ? errorLines : dead.out.lastLines(LAST_LINES))
+      if (lastExit === exit) lastExit = told
+      options.emit({ ...eventBase(), type: 'instance.exited', id, number, exit: told, willRestartInMs: effect.restartInMs })
+      publish()
+    })
+  }
+
+  function settle({ result, message }: Extract<Effect, { type: 'settle' }>): void {
+    const answered = waiters
+    waiters = []
+    const reply = (): void => {
+      const failed = result === 'failed' || result === 'timed-out'
+      const outcome: InstanceOutcome = {
+        id,
+        number,
+        result,
+        ...(message === undefined ? {} : { message }),
+        ...(failed && lastExit !== undefined ? { exit: lastExit } : {}),
+      }
+      for (const answer of answered) answer(outcome)
+    }
+    if (result === 'ready') reply()
+    else void lastOutput.then(reply)
+  }
+
+  function report(): InstanceReport {
+    const { state, counters } = instance
+    const stats = process === undefined ? undefined : balancer.statsOf(process.memberId)
+    return {
+      id,
+      app,
+      number,
+      generation,
+      phase: state.phase === 'ready' && !state.inRotation ? 'unready' : state.phase,
+      pid: process?.child.pid ?? 0,
+      pidStart: process?.child.pidStart ?? 0,
+      startedAt,
+      createdAt,
+      restarts: counters.restarts,
+      unstableRestarts: counters.unstableRestarts,
+      quickDeaths: counters.quickDeaths,
+      listening,
+      notes: state.phase === 'errored' ? [...notes, state.message] : notes,
+      ...axm,
+      ...(spec.nodeVersion === undefined ? {} : { nodeVersion: spec.nodeVersion }),
+      ...(lastExit === undefined ? {} : { lastExit }),
+      ...(stats === undefined ? {} : { balance: stats }),
+    }
+  }
+
+  return {
+    id,
+    get number() {
+      return number
+    },
+    generation,
+    send,
+    nextOutcome: () => new Promise((resolve) => waiters.push(resolve)),
+    report,
+    adopt(change) {
+      spec = change.spec ?? spec
+      listens = change.listens ?? listens
+      number = change.number ?? number
+    },
+    memberId: () => process?.memberId,
+    listeningAt(at) {
+      listening = [...listening.filter((other) => !isSamePlace(other, at)), at]
+      if (process !== undefined) send({ type: 'listening', run: process.run })
+    },
+    closedAt(at) {
+      listening = listening.filter((other) => !isSamePlace(other, at))
+      publish()
+    },
+    note(text) {
+      notes.push(text)
+      publish()
+    },
+    child: () => process?.child,
+    setAxm(change) {
+      axm = { ...axm, ...change }
+      publish()
+    },
+    async outputWritten() {
+      await lastOutput
+    },
+  }
+}
+
+function isSamePlace(a: ListeningAt, b: ListeningAt): boolean {
+  return a.address === b.address && a.port === b.port
+}
