@@ -19,6 +19,8 @@ export interface LineSocketOptions {
 export interface LineSocket {
   write: (line: string) => void
   drop: () => void
+  /** Drops it once what was written is on its way. */
+  finish: () => void
   /** Resolves when the socket is closed, by whichever side. */
   closed: Promise<void>
 }
@@ -57,6 +59,7 @@ export function createLineSocket(options: LineSocketOptions): LineSocket {
       else socket.write(line)
     },
     drop,
+    finish: () => socket.destroySoon(),
     closed,
   }
 }

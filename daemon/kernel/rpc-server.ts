@@ -14,6 +14,9 @@ import { createLineSocket, type LineSocket } from './line-socket.ts'
 /** `sockaddr_un.sun_path`: 108 bytes on Linux, 104 on macOS, with a terminating zero. */
 const MAX_PATH_BYTES = process.platform === 'linux' ? 107 : 103
 
+/** How long a peer may take to read its last answer when the server ends. */
+const FAREWELL_MS = 500
+
 export interface RpcLimits {
   connections: number
   /** A peer must have sent its hello or a request by then. */
@@ -54,6 +57,7 @@ export interface RpcServerOptions<Remote extends Api> {
   clock?: Clock
 }
 
+/** Disposing it lets answers that were written reach their peers. */
 export interface RpcServer<Remote extends Api = Api> extends AsyncDisposable {
   /** Sends a notification to every peer; serialised once. */
   broadcast: (method: string, params: unknown) => void
@@ -96,7 +100,10 @@ export async function serveRpc<Remote extends Api = Api>(
       const closed = new Promise<void>((resolve) => {
         server.close(() => resolve())
       })
-      for (const guest of guests) guest.drop()
+      for (const guest of guests) guest.line.finish()
+      using _ = clock.at(after(clock.now(), FAREWELL_MS), () => {
+        for (const guest of guests) guest.drop()
+      })
       await closed
     },
   }
@@ -148,7 +155,7 @@ function welcome<Remote extends Api>(
     onNotification: (method, params) => options.onNotification?.(method, params, guest),
     onBug: (error) => options.onBug?.(error),
     // What it sent is answered first; the answer is on its way before the connection ends.
-    onGarbage: () => socket.destroySoon(),
+    onGarbage: line.finish,
   })
   void line.closed.then(() => {
     silent[Symbol.dispose]()
