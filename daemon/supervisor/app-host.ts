@@ -4,16 +4,17 @@ import type { AppRecord, SlotRecord } from '../../src/contract/app.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import type { HomePaths } from '../../src/contract/home.ts'
-import { ALIVE_PHASES, type InstanceState as InstanceReport, type Requester } from '../../src/contract/instance.ts'
+import type { InstanceState as InstanceReport, Requester } from '../../src/contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
-import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
+import type { InstanceOutcome, RolloutOutcome } from '../../src/contract/supervisor.ts'
 import { createBalancer } from '../balancer/balancer.ts'
-import type { Balancer } from '../balancer/port.ts'
 import type { Clock } from '../kernel/clock.ts'
-import { createRunner, type Runner } from './instance/runner.ts'
+import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import { type LogSink, openLogSink } from './logs/log-sink.ts'
 import { describeBindFailure } from './port-holder.ts'
+import { createReloads, type ReloadRequest } from './rollout/reloads.ts'
+import { createSlot, isAtRest, type Slot } from './slot.ts'
 
 export interface HostDeps {
   clock: Clock
@@ -24,6 +25,8 @@ export interface HostDeps {
   logFiles: LogFilesRegistry
   nextMemberId: () => number
   changed: (report: InstanceReport) => void
+  /** Some process came or went. */
+  processesChanged: () => void
   removed: (app: string, id: number) => void
   listens: (app: string) => void
   emit: (event: LbmEvent) => void
@@ -33,32 +36,32 @@ export interface HostDeps {
 export interface AppHost {
   readonly key: string
   record(): AppRecord
+  /** Of those that serve, one a number. */
   reports(): InstanceReport[]
+  /** Every runner, those beside the serving ones too. */
+  runners(): Runner[]
   /** Takes a new definition and new slots; what runs goes on as it was started. */
   put(record: AppRecord, known: readonly InstanceReport[]): void
   start(ids: readonly number[], how: { wait: boolean; rollBack: boolean }): Promise<InstanceOutcome[]>
   stop(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]>
-  restart(ids: readonly number[], how: { by: Requester; wait: boolean }): Promise<InstanceOutcome[]>
+  restart(ids: readonly number[], how: { by: Requester; wait: boolean; rolling: boolean }): Promise<InstanceOutcome[]>
+  reload(request: ReloadRequest): Promise<RolloutOutcome>
+  /** @returns false when no reload is under way */
+  abortReload(how: { undo: boolean; message: string }): boolean
   remove(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]>
   /** @throws LbmError APP_NOT_FOUND when the app has no such instance */
   runner(id: number): Runner
-  balancer(): Balancer
   sinks(): LogSink[]
   /** Stops everything and lets go of ports and files. */
   close(by: Requester): Promise<InstanceOutcome[]>
-}
-
-interface Slot {
-  runner: Runner
-  sink: LogSink
 }
 
 export function createAppHost(first: AppRecord, known: readonly InstanceReport[], deps: HostDeps): AppHost {
   const { key } = first
   let record = first
   const slots = new Map<number, Slot>()
-  const runnerOfMember = (memberId: number): Runner | undefined =>
-    [...slots.values()].find(({ runner }) => runner.memberId() === memberId)?.runner
+  const allRunners = (): Runner[] => [...slots.values()].flatMap((slot) => slot.runners())
+  const ofMember = (memberId: number): Runner | undefined => allRunners().find((runner) => runner.memberId() === memberId)
 
   const balancer = createBalancer({
     mode: record.spec.mode,
@@ -67,24 +70,36 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
     random: deps.random,
     onListening(memberId, at) {
       learnThatItListens()
-      runnerOfMember(memberId)?.listeningAt(at)
+      ofMember(memberId)?.listeningAt(at)
     },
-    onClosed: (memberId, at) => runnerOfMember(memberId)?.closedAt(at),
-    onBindFailed(memberId, at, errno) {
-      runnerOfMember(memberId)?.note(describeBindFailure(at, errno))
-    },
+    onClosed: (memberId, at) => ofMember(memberId)?.closedAt(at),
+    onBindFailed: (memberId, at, errno) => ofMember(memberId)?.note(describeBindFailure(at, errno)),
     log: (event, fields) => deps.log(event, { app: key, ...fields }),
+  })
+
+  const reloads = createReloads({
+    clock: deps.clock,
+    app: key,
+    emit: deps.emit,
+    slot: (id) => slots.get(id),
+    record: () => record,
+    commit(spec) {
+      record = { ...record, spec }
+      for (const slot of slots.values()) slot.adopt({ spec })
+      balancer.setSpec(spec.balance)
+    },
   })
 
   function learnThatItListens(): void {
     if (record.listens) return
     record = { ...record, listens: true }
-    for (const { runner } of slots.values()) runner.adopt({ listens: true })
+    for (const slot of slots.values()) slot.adopt({ listens: true })
     deps.listens(key)
   }
 
-  function addSlot({ id, number }: SlotRecord, knownReport: InstanceReport | undefined): void {
-    const { spec } = record
+  function addSlot(slotRecord: SlotRecord, knownReport: InstanceReport | undefined): void {
+    const { spec, listens } = record
+    const { id } = slotRecord
     const sink = openLogSink({
       appName: spec.name,
       spec: spec.logs,
@@ -94,53 +109,66 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
       onDropped: ({ lines, message }) =>
         deps.emit({ v: 1, atMs: deps.clock.wall(), app: key, type: 'logs.dropped', id, lines, message }),
     })
-    const runner = createRunner({
-      app: key,
-      id,
-      number,
-      generation: 1,
+    const slot = createSlot({
+      record: slotRecord,
       spec,
-      listens: record.listens,
+      listens,
       known: knownReport,
-      agentPath: deps.agentPath,
-      pidFile: pidFileOf(spec, deps.home.pidsDir, id),
-      clock: deps.clock,
-      random: deps.random,
-      balancer,
       sink,
-      nextMemberId: deps.nextMemberId,
-      changed: (report) => {
+      pidFile: pidFileOf(spec, deps.home.pidsDir, id),
+      basics: {
+        app: key,
+        agentPath: deps.agentPath,
+        clock: deps.clock,
+        random: deps.random,
+        balancer,
+        nextMemberId: deps.nextMemberId,
+        emit: deps.emit,
+      },
+      changed(report) {
+        reloads.servingChanged(report)
         deps.changed(report)
         releaseWhenAtRest()
       },
-      emit: deps.emit,
+      risingChanged(report) {
+        reloads.risingChanged(report)
+        deps.processesChanged()
+      },
+      othersChanged() {
+        deps.processesChanged()
+        releaseWhenAtRest()
+      },
     })
-    slots.set(id, { runner, sink })
+    slots.set(id, slot)
   }
 
   /** A port belongs to the app while it runs; at rest others may have it. */
   function releaseWhenAtRest(): void {
-    if ([...slots.values()].every(({ runner }) => isAtRest(runner))) balancer.release()
+    if (allRunners().every(isAtRest)) balancer.release()
   }
 
-  function runner(id: number): Runner {
+  function slotOf(id: number): Slot {
     const slot = slots.get(id)
     if (slot === undefined) throw new LbmError('APP_NOT_FOUND', `App "${record.spec.name}" has no instance with id ${id}.`)
-    return slot.runner
+    return slot
   }
+
+  const runner = (id: number): Runner => slotOf(id).current()
 
   function put(next: AppRecord, knownReports: readonly InstanceReport[]): void {
     record = { ...next, listens: next.listens || record.listens }
     for (const slot of record.slots) {
-      const report = knownReports.find(({ id }) => id === slot.id)
       const existing = slots.get(slot.id)
-      if (existing === undefined) addSlot(slot, report)
-      else existing.runner.adopt({ spec: record.spec, listens: record.listens, number: slot.number })
+      if (existing === undefined) addSlot(slot, knownReports.find(({ id }) => id === slot.id))
+      else existing.adopt({ spec: record.spec, listens: record.listens, number: slot.number })
     }
     balancer.setSpec(record.spec.balance)
   }
 
-  async function start(ids: readonly number[], { wait, rollBack }: { wait: boolean; rollBack: boolean }): Promise<InstanceOutcome[]> {
+  async function start(
+    ids: readonly number[],
+    { wait, rollBack }: { wait: boolean; rollBack: boolean },
+  ): Promise<InstanceOutcome[]> {
     const failFast = wait && rollBack
     const pending = ids.map((id) => commanded(runner(id), { type: 'start', failFast }))
     if (!wait) return ids.map((id) => ({ id, number: runner(id).number, result: 'started' }))
@@ -163,28 +191,34 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
   }
 
   async function stop(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
+    reloads.abort({ undo: false, message: 'stopped' })
     const chosen = new Set(ids)
     const pending = ids.map((id) => commanded(runner(id), { type: 'stop', by }))
     // Nobody is left to take a connection: refuse new ones now instead of letting them wait.
-    if ([...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.runner))) balancer.release()
+    if ([...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current()))) balancer.release()
     return Promise.all(pending)
   }
 
-  async function restart(ids: readonly number[], { by, wait }: { by: Requester; wait: boolean }): Promise<InstanceOutcome[]> {
-    if (!wait) {
-      void restartAll(ids, by)
-      return ids.map((id) => ({ id, number: runner(id).number, result: 'started' }))
-    }
-    return restartAll(ids, by)
+  async function restart(
+    ids: readonly number[],
+    { by, wait, rolling }: { by: Requester; wait: boolean; rolling: boolean },
+  ): Promise<InstanceOutcome[]> {
+    const outcomes = rolling ? restartRolling(ids, by) : restartInPlace(ids, by)
+    if (wait) return outcomes
+    return ids.map((id) => ({ id, number: runner(id).number, result: 'started' }))
   }
 
-  async function restartAll(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
+  async function restartRolling(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
+    const outcome = await reloads.reload({ spec: record.spec, by, supersede: false, ids })
+    return ids.map((id) => outcomeOf(runner(id), outcome))
+  }
+
+  async function restartInPlace(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
     if (record.spec.mode === 'fork') return Promise.all(ids.map((id) => commanded(runner(id), { type: 'restart', by })))
     // One after another, so that the others serve meanwhile; a failure ends it, so that they still do.
     const outcomes: InstanceOutcome[] = []
     for (const id of ids) {
-      const failed = outcomes.some(isFailure)
-      if (failed && !isAtRest(runner(id))) {
+      if (outcomes.some(isFailure) && !isAtRest(runner(id))) {
         outcomes.push({ id, number: runner(id).number, result: 'superseded', message: 'left as it was: the one before failed' })
         continue
       }
@@ -197,10 +231,7 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
     const outcomes = await stop(ids, by)
     await Promise.all(
       ids.map(async (id) => {
-        const slot = slots.get(id)
-        if (slot === undefined) return
-        await slot.runner.outputWritten()
-        await slot.sink[Symbol.asyncDispose]()
+        await slotOf(id).close()
         slots.delete(id)
         deps.removed(key, id)
       }),
@@ -214,14 +245,16 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
   return {
     key,
     record: () => record,
-    reports: () => [...slots.values()].map((slot) => slot.runner.report()),
+    reports: () => [...slots.values()].map((slot) => slot.current().report()),
+    runners: allRunners,
     put,
     start,
     stop,
     restart,
+    reload: reloads.reload,
+    abortReload: reloads.abort,
     remove,
     runner,
-    balancer: () => balancer,
     sinks: () => [...slots.values()].map((slot) => slot.sink),
     async close(by) {
       const outcomes = await remove([...slots.keys()], by)
@@ -238,9 +271,11 @@ function commanded(runner: Runner, event: Parameters<Runner['send']>[0]): Promis
   return outcome
 }
 
-function isAtRest(runner: Runner): boolean {
-  const { phase } = runner.report()
-  return !ALIVE_PHASES.includes(phase) && phase !== 'backoff'
+function outcomeOf(runner: Runner, { result, message, failed }: RolloutOutcome): InstanceOutcome {
+  const { id, number } = runner
+  if (result === 'done') return { id, number, result: 'ready' }
+  if (failed?.id === id) return failed
+  return { id, number, result: 'superseded', message: message ?? 'the old one serves on' }
 }
 
 function isFailure(outcome: InstanceOutcome): boolean {

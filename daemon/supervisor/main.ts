@@ -63,6 +63,7 @@ async function main(): Promise<void> {
       ownership.update(allReports(hosts))
       server.broadcast('instance.changed', report)
     },
+    processesChanged: () => ownership.update(allReports(hosts)),
     removed(app, instance) {
       ownership.update(allReports(hosts))
       server.broadcast('instance.removed', { app, id: instance })

@@ -44,9 +44,8 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
       hosts.delete(key)
       return { outcomes }
     },
-    'app.reload': () => {
-      throw new LbmError('UNSUPPORTED', 'This supervisor cannot reload yet.')
-    },
+    'app.reload': ({ key, spec, by, supersede }) => host(key).reload({ spec, by, supersede }),
+    'app.abortReload': ({ key, undo }) => ({ aborted: host(key).abortReload({ undo, message: 'called off' }) }),
     'app.balance': ({ key, balance }) => {
       const app = host(key)
       const record = app.record()
@@ -55,7 +54,9 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
     },
     'instances.start': async ({ key, ids, wait, rollBack }) => ({ outcomes: await host(key).start(ids, { wait, rollBack }) }),
     'instances.stop': async ({ key, ids, by }) => ({ outcomes: await host(key).stop(ids, by) }),
-    'instances.restart': async ({ key, ids, by, wait }) => ({ outcomes: await host(key).restart(ids, { by, wait }) }),
+    'instances.restart': async ({ key, ids, by, wait, rolling }) => ({
+      outcomes: await host(key).restart(ids, { by, wait, rolling }),
+    }),
     'instances.remove': async ({ key, ids, by }) => ({ outcomes: await host(key).remove(ids, by) }),
     'instances.signal': ({ key, ids, signal }) => ({ signalled: signalled(key, ids, signal) }),
     'instances.reset': ({ key, ids }) => {
@@ -94,7 +95,7 @@ async function each(app: AppHost, act: (sink: ReturnType<AppHost['sinks']>[numbe
   return [...new Set(files.flat())]
 }
 
-/** Every instance of every app. */
+/** Every process of every app, those beside the serving ones too. */
 export function allReports(hosts: ReadonlyMap<string, AppHost>): InstanceState[] {
-  return [...hosts.values()].flatMap((app) => app.reports())
+  return [...hosts.values()].flatMap((app) => app.runners().map((runner) => runner.report()))
 }

@@ -86,6 +86,7 @@ export const supervisorSchemas: Schemas<SupervisorApi> = {
   'app.put': v.object({ record: appRecord, known: v.exactOptional(v.array(instanceState)) }),
   'app.drop': v.object({ key: word }),
   'app.reload': v.object({ key: word, spec: appSpec, by: requester, supersede: v.boolean() }),
+  'app.abortReload': v.object({ key: word, undo: v.boolean() }),
   'app.balance': v.object({ key: word, balance }),
   'instances.start': v.object({ ...instances, wait: v.boolean(), rollBack: v.boolean() }),
   'instances.stop': v.object({ ...instances, by: requester }),

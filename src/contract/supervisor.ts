@@ -47,6 +47,8 @@ export interface SupervisorApi {
     }
     result: RolloutOutcome
   }
+  /** `undo`: back to what ran before; else it ends as it stands. */
+  'app.abortReload': { params: { key: string; undo: boolean }; result: { aborted: boolean } }
   'app.balance': { params: { key: string; balance: BalanceSpec }; result: Record<string, never> }
   /** With `wait`, answers when each is ready or has failed; else after the spawn. `rollBack`: one failed → all are stopped and errored. */
   'instances.start': {

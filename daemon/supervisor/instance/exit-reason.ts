@@ -49,3 +49,13 @@ export function withLastLines(exit: ExitReason, lastLines: string[]): ExitReason
   const heapOom = exit.signal === 'SIGABRT' && lastLines.some((line) => HEAP_OOM.test(line))
   return { ...exit, lastLines, ...(heapOom ? { kind: 'heap-oom' as const } : {}) }
 }
+
+/** `exit code 1: Error: no database at app.js:3`, `signal SIGKILL`, `not ready in time`. */
+export function describeExit({ kind, code, signal, requestedBy, message }: ExitReason): string {
+  const how = signal === null ? `exit code ${code ?? 'unknown'}` : `signal ${signal}`
+  if (kind === 'spawn-failed') return message ?? 'could not be started'
+  if (kind === 'heap-oom') return `${how}: out of heap memory`
+  if (kind === 'kernel-oom') return `${how}: killed by the kernel, which was out of memory`
+  if (requestedBy === 'listen-timeout') return 'not ready in time (listen_timeout)'
+  return message === undefined ? how : `${how}: ${message}`
+}

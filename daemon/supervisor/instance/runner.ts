@@ -15,7 +15,7 @@ import { newInstance, nextDeadline, stepInstance } from './machine.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { policyOf } from './policy.ts'
 import { commandOf } from './spawn.ts'
-import type { Effect, Instance, InstanceEvent } from './state.ts'
+import type { Effect, Instance, InstanceEvent, InstancePolicy } from './state.ts'
 
 /** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
 const OUTPUT_GRACE_MS = 500
@@ -30,8 +30,10 @@ export interface RunnerOptions {
   spec: AppSpec
   /** A generation of the app has listened. */
   listens: boolean
-  /** What was known of it before this supervisor. */
+  /** What was known of it before this process. */
   known?: InstanceReport | undefined
+  /** False: ready or not, it gets no connections before `setInService(true)`. */
+  inService: boolean
   agentPath: string
   pidFile: string
   clock: Clock
@@ -54,6 +56,8 @@ export interface Runner {
   report(): InstanceReport
   /** For the next process; the one that runs keeps what it was started with. */
   adopt(change: { spec?: AppSpec; listens?: boolean; number?: number }): void
+  /** Connections come while it is in service, ready, and its readiness holds. */
+  setInService(inService: boolean): void
   memberId(): number | undefined
   listeningAt(at: ListeningAt): void
   closedAt(at: ListeningAt): void
@@ -79,7 +83,11 @@ export function createRunner(options: RunnerOptions): Runner {
   const { app, id, generation, clock, balancer, sink, known } = options
   let { spec, listens, number } = options
   let instance: Instance = newInstance(
-    known && { restarts: known.restarts, unstableRestarts: known.unstableRestarts, quickDeaths: known.quickDeaths },
+    known && {
+      restarts: known.restarts,
+      unstableRestarts: known.unstableRestarts,
+      quickDeaths: known.quickDeaths,
+    },
   )
   let process: RunningProcess | undefined
   let timer: Disposable | undefined
@@ -90,12 +98,18 @@ export function createRunner(options: RunnerOptions): Runner {
   let lastExit: ExitReason | undefined = known?.lastExit
   /** The output of the last dead process; an outcome that quotes it waits for this. */
   let lastOutput: Promise<unknown> = Promise.resolve()
+  let { inService } = options
   let waiters: ((outcome: InstanceOutcome) => void)[] = []
   const createdAt = known?.createdAt ?? clock.wall()
   const queue: InstanceEvent[] = []
   let stepping = false
 
   const eventBase = (): { v: 1; atMs: number; app: string } => ({ v: 1, atMs: clock.wall(), app })
+  // Beside the one that serves, a death is for the reload to answer, not for a restart.
+  const policy = (): InstancePolicy => {
+    const ofApp = policyOf(spec, listens)
+    return inService ? ofApp : { ...ofApp, autorestart: false }
+  }
   const publish = (): void => options.changed(report())
 
   function send(event: InstanceEvent): void {
@@ -105,7 +119,7 @@ export function createRunner(options: RunnerOptions): Runner {
     stepping = true
     for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
       const before = instance
-      const [stepped, effects] = stepInstance(instance, next, policyOf(spec, listens), clock.now())
+      const [stepped, effects] = stepInstance(instance, next, policy(), clock.now())
       instance = stepped
       announceStop(before, stepped)
       for (const effect of effects) carryOut(effect)
@@ -133,7 +147,7 @@ export function createRunner(options: RunnerOptions): Runner {
         startProcess(effect.run)
         break
       case 'rotation':
-        if (process?.run === effect.run) balancer.setInRotation(process.memberId, effect.inRotation)
+        if (process?.run === effect.run) balancer.setInRotation(process.memberId, effect.inRotation && inService)
         break
       case 'drain':
         drain(effect)
@@ -323,6 +337,11 @@ export function createRunner(options: RunnerOptions): Runner {
       spec = change.spec ?? spec
       listens = change.listens ?? listens
       number = change.number ?? number
+    },
+    setInService(wanted) {
+      inService = wanted
+      const { state } = instance
+      if (process !== undefined) balancer.setInRotation(process.memberId, wanted && state.phase === 'ready' && state.inRotation)
     },
     memberId: () => process?.memberId,
     listeningAt(at) {
