@@ -1,4 +1,16 @@
-/** Real pipes for the output of instances, in place of the socket pairs that `stdio: 'pipe'` makes. */
+/**
+ * Real pipes for the output of instances, in place of the socket pairs that `stdio: 'pipe'` makes. A socket pair
+ * holds 278 small writes and costs a buffer for each; a pipe holds 64 KiB of lines: a tenth of the time for a flood.
+ * And `/dev/stdout` can be opened, which it cannot be on a socket.
+ */
+
+import { execFileSync } from 'node:child_process'
+import { closeSync, constants, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing. */
+const BATCH = 16
+const PREFIX = 'pipe-'
 
 /**
  * Give `writeFd` to `spawn` as stdio and call `spawned()` right after, whatever came of it; hand the pipe to
@@ -8,4 +20,61 @@ export interface LogPipe {
   readonly writeFd: number
   readonly readFd: number
   spawned(): void
+}
+
+export interface LogPipes extends Disposable {
+  /** @returns undefined where pipes cannot be made: `stdio: 'pipe'` will do then */
+  open(): LogPipe | undefined
+}
+
+/** @param dir a folder of this supervisor's own; the names are there only until their pipe is open */
+export function createLogPipes(dir: string): LogPipes {
+  let names: string[] = []
+  let made = 0
+
+  const makeNames = (): void => {
+    mkdirSync(dir, { recursive: true, mode: 0o700 })
+    if (made === 0) removeLeftovers(dir)
+    const batch = Array.from({ length: BATCH }, (_, index) => join(dir, `${PREFIX}${made + index}`))
+    made += BATCH
+    execFileSync('mkfifo', ['-m', '600', ...batch], { stdio: 'ignore' })
+    names = batch
+  }
+
+  return {
+    open() {
+      try {
+        if (names.length === 0) makeNames()
+      } catch {
+        return undefined // no mkfifo, or a file system without pipes
+      }
+      const name = names.pop()
+      return name === undefined ? undefined : openPipe(name)
+    },
+    [Symbol.dispose]() {
+      for (const name of names) unlinkSync(name)
+      names = []
+    },
+  }
+}
+
+function openPipe(name: string): LogPipe {
+  // The reader first, and without waiting: an end alone would wait for the other.
+  const readFd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
+  try {
+    const writeFd = openSync(name, constants.O_WRONLY)
+    return { readFd, writeFd, spawned: () => closeSync(writeFd) }
+  } catch (error) {
+    closeSync(readFd)
+    throw error
+  } finally {
+    unlinkSync(name)
+  }
+}
+
+/** Of a supervisor that was killed. */
+function removeLeftovers(dir: string): void {
+  for (const name of readdirSync(dir)) {
+    if (name.startsWith(PREFIX)) unlinkSync(join(dir, name))
+  }
 }

@@ -1,27 +1,18 @@
 /** Where the output of one instance goes: its files, whatever format they have. */
 
-import { createWriteStream, promises } from 'node:fs'
+import { basename } from 'node:path'
 import type { Readable } from 'node:stream'
 
 import type { LogSpec } from '../../../src/contract/app.ts'
 import type { LogFiles } from '../../../src/contract/log-files.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { LogFilesRegistry, LogLoss } from './log-files-registry.ts'
+import { type AttachedStream, attachStream } from './attached-stream.ts'
+import { type LineFormat, lineFormat, loadDateFormat } from './line-format.ts'
+import type { LogLoss } from './log-file.ts'
+import type { LogFilesRegistry, LogFileUse } from './log-files-registry.ts'
 import type { LogPipe } from './log-pipe.ts'
 
 export type Output = 'out' | 'error'
-
-export interface AttachedStream {
-  /** Resolves when all that was read is written, at the end of the stream or when the grace after the exit is over. */
-  readonly ended: Promise<void>
-  /** The newest lines, oldest first, without newlines. Works after the end, too. */
-  lastLines(count: number): string[]
-  /**
-   * The instance is gone. Reading goes on to the end of the stream; `ended` waits no longer than `graceMs`
-   * for it, since a grandchild may keep the pipe open.
-   */
-  exited(graceMs: number): void
-}
 
 export interface LogSink extends AsyncDisposable {
   /** Takes over an output of an instance until its end. */
@@ -48,42 +39,66 @@ export interface LogSinkOptions {
 }
 
 export function openLogSink(options: LogSinkOptions): LogSink {
-  const { files, clock } = options
-  const names = [files.out, files.error]
+  const { appName, spec, files, registry, clock, onDropped } = options
+  const attached = new Set<Disposable>()
+  const wall = (): ReturnType<Clock['wall']> => clock.wall()
+  const formatDate = spec.dateFormat === undefined ? undefined : loadDateFormat(spec.dateFormat)
+  const isRaw = formatDate === undefined && spec.type === 'raw'
+
+  const formatOf = async (id: number, which: Output): Promise<LineFormat> => {
+    const origin = { appName, id, type: which === 'out' ? 'out' : 'err' } as const
+    return lineFormat(spec, origin, { wall, formatDate: await formatDate }) ?? ((lines) => lines)
+  }
+
+  let remarkFormat: LineFormat | undefined
+  const remark = (text: string): Buffer => {
+    const line = Buffer.from(`${text}\n`)
+    return remarkFormat?.(line) ?? line
+  }
+
+  const uses = new Map<string, LogFileUse>()
+  const use = (path: string | undefined): LogFileUse[] => {
+    if (path === undefined || spec.disabled || isNowhere(path)) return []
+    const known = uses.get(path) ?? registry.use({ path, appName, spec, remark, onLoss: onDropped })
+    uses.set(path, known)
+    return [known]
+  }
+  const targets: Record<Output, Set<LogFileUse>> = {
+    out: new Set([...use(files.out), ...use(files.combined)]),
+    error: new Set([...use(files.error), ...use(files.combined)]),
+  }
+
+  const each = async (action: (use: LogFileUse) => Promise<void>): Promise<string[]> => {
+    await Promise.all([...uses.values()].map(action))
+    return [...uses.keys()]
+  }
+
   return {
-    attach(source, which) {
-      if (!('pipe' in source)) throw new Error('pipes are not attached yet')
-      let tail = ''
-      const file = createWriteStream(which === 'out' ? files.out : files.error, { flags: 'a' })
-      source.on('data', (chunk: Buffer) => {
-        tail = (tail + chunk.toString()).slice(-16_384)
+    attach(source, which, { id }) {
+      const format = isRaw ? undefined : formatOf(id, which)
+      void format?.then((loaded) => {
+        remarkFormat = loaded
       })
-      source.pipe(file)
-      const { promise, resolve } = withResolvers()
-      file.on('finish', resolve)
-      return {
-        ended: promise,
-        lastLines: (count) => tail.split('\n').filter(Boolean).slice(-count),
-        exited(graceMs) {
-          clock.at((clock.now() + graceMs) as never, resolve)
-        },
-      }
+      const stream = attachStream({
+        source,
+        inlets: Array.from(targets[which], (target) => target.openInlet()),
+        format,
+        clock,
+        onEnd: () => void attached.delete(stream),
+      })
+      attached.add(stream)
+      return stream
     },
-    async flush() {
-      await Promise.all(names.map((name) => promises.truncate(name)))
-      return names
+    flush: () => each(({ file }) => file.truncate()),
+    reopen: () => each(({ file }) => file.reopen()),
+    async [Symbol.asyncDispose]() {
+      for (const stream of attached) stream[Symbol.dispose]()
+      await each(async (target) => await target[Symbol.asyncDispose]())
     },
-    async reopen() {
-      return names
-    },
-    async [Symbol.asyncDispose]() {},
   }
 }
 
-function withResolvers(): { promise: Promise<void>; resolve: () => void } {
-  let resolve = (): void => undefined
-  const promise = new Promise<void>((done) => {
-    resolve = done
-  })
-  return { promise, resolve }
+/** `/dev/null` and PM2's `NULL`: the output is read and forgotten. */
+function isNowhere(path: string): boolean {
+  return path === '/dev/null' || basename(path) === 'NULL'
 }

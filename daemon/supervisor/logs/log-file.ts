@@ -1,0 +1,359 @@
+/** One log file and its only writer: gathers what comes, writes it in few large writes, and outlives a full disk. */
+
+import { getSystemErrorMap } from 'node:util'
+
+import type { Monotonic } from '../../../src/contract/units.ts'
+import { after, type Clock } from '../../kernel/clock.ts'
+import { countLines, createByteQueue, endsLine, SLAB_BYTES, type SlabPool } from './byte-queue.ts'
+import { createDestination, type Rotation } from './destination.ts'
+import type { DropRing } from './drop-ring.ts'
+import { isErrno } from './open-for-append.ts'
+import { planWrite } from './plan-write.ts'
+import { createRest } from './rest.ts'
+
+/** Between two writes, unless a slab is full: lines appear this much later, and a flood costs 250 writes a second. */
+const GATHER_MS = 4
+/** An unfinished line waits this long for its rest, so that readers and rotations meet whole lines. */
+const UNFINISHED_MS = 200
+/** Beyond this the streams pause until the disk has caught up… */
+const HIGH_WATER_BYTES = 512 * 1024
+/** …but no longer than this: then the oldest lines are dropped, since the app blocks in its writes. */
+const STALL_MS = 2000
+const RETRY_MS = 1000
+/** A named pipe whose reader is slow. */
+const FULL_PIPE_RETRY_MS = 20
+const WARN_AGAIN_MS = 60_000
+
+export interface LogLoss {
+  file: string
+  /** Lines lost since the last call; 0 when the trouble begins. */
+  lines: number
+  message: string
+}
+
+export interface LogFileOptions {
+  path: string
+  /** Asked at each rotation, so that a changed definition holds at once. */
+  rotation: () => Rotation
+  clock: Clock
+  pool: SlabPool
+  ring: DropRing
+  /** Makes a line of the log, newline included, out of a remark of lbm's. */
+  remark: (text: string) => Buffer
+  onLoss: (loss: LogLoss) => void
+  onRotated: () => void
+  /** The file is not touched before. */
+  opensAfter: Promise<void>
+}
+
+/** The line about dropped lines, as far as it is not yet written. */
+interface Note {
+  rest: Buffer
+  lines: number
+  isBegun: boolean
+}
+
+export interface LogFile {
+  readonly path: string
+  /** Copies the bytes. @returns false when the stream should pause until `writable()` */
+  append(bytes: Buffer): boolean
+  writable(): Promise<void>
+  /** Takes an unfinished line back, unless its beginning is in the file already. */
+  takeUnfinished(): Buffer | undefined
+  /** Resolves when what was appended until now is written, or cannot be written for the time being. */
+  drained(): Promise<void>
+  /** Runs it between two writes. */
+  exclusively(run: () => Promise<void>): Promise<void>
+  truncate(): Promise<void>
+  reopen(): Promise<void>
+  close(): Promise<void>
+}
+
+export function createLogFile(options: LogFileOptions): LogFile {
+  const { path, clock, pool, ring, remark, onLoss, opensAfter } = options
+  const destination = createDestination({
+    ...options,
+    onRotationFailed: (error) =>
+      onLoss({ file: path, lines: 0, message: `cannot be rotated: ${reasonOf(error)}` }),
+  })
+  const queue = createByteQueue(pool)
+  const rest = createRest(clock)
+  const jobs: (() => Promise<void>)[] = []
+
+  let isPumping = false
+  let isClosed = false
+  let inFlightBytes = 0
+  let lastWriteAt = -Infinity as Monotonic
+  let waitingSince = -Infinity as Monotonic
+  /** Why nothing can be written now. */
+  let trouble: string | undefined
+  let warnedAt = -Infinity as Monotonic
+  /** A write takes too long. */
+  let isStalled = false
+  let stallTimer: Disposable | undefined
+  let reason = ''
+  let droppedLines = 0
+  let note: Note | undefined
+  let appendedBytes = 0
+  let goneBytes = 0
+  let drainWaiters: { atBytes: number; resolve: () => void }[] = []
+  let writableWaiters: (() => void)[] = []
+
+  const isStuck = (): boolean => trouble !== undefined || isStalled
+  const membership = ring.join({ stuckBytes: () => (isStuck() ? queue.size() : 0), dropOldest })
+
+  function append(bytes: Buffer): boolean {
+    if (isClosed) return true
+    if (queue.size() === 0) waitingSince = clock.now()
+    queue.append(bytes)
+    appendedBytes += bytes.length
+    if (!isPumping) void pump()
+    if (isStuck()) {
+      ring.trim()
+      return true
+    }
+    const restEndsAt = rest.endsAt()
+    if (restEndsAt !== undefined && restEndsAt > dueAt()) rest.wake()
+    if (queue.size() < HIGH_WATER_BYTES) return true
+    stallTimer ??= clock.at(after(clock.now(), STALL_MS), stall)
+    return false
+  }
+
+  function dueAt(): Monotonic {
+    if (drainWaiters.length > 0 || queue.size() >= SLAB_BYTES || queue.size() === 0)
+      return -Infinity as Monotonic
+    const hasLine = queue.lastLineEnd(queue.size()) > 0
+    return hasLine ? after(lastWriteAt, GATHER_MS) : after(waitingSince, UNFINISHED_MS)
+  }
+
+  async function pump(): Promise<void> {
+    isPumping = true
+    await opensAfter
+    for (;;) {
+      const job = jobs.shift()
+      if (job !== undefined) await job()
+      else if (isClosed || (queue.size() === 0 && droppedLines === 0 && note === undefined)) break
+      else if (dueAt() > clock.now()) await rest.until(dueAt())
+      else await tryWrite()
+    }
+    isPumping = false
+  }
+
+  async function tryWrite(): Promise<void> {
+    try {
+      await writeSome()
+      trouble = undefined
+      isStalled = false
+      settle()
+    } catch (error) {
+      await enterTrouble(error)
+      const retryMs = isErrno(error, 'EAGAIN') ? FULL_PIPE_RETRY_MS : RETRY_MS
+      if (jobs.length === 0) await rest.until(after(clock.now(), retryMs))
+    }
+  }
+
+  async function writeSome(): Promise<void> {
+    if (await destination.isReplaced()) {
+      await finishLine()
+      await destination.close()
+    }
+    await destination.open()
+    if (
+      note !== undefined ||
+      (droppedLines > 0 && (!destination.isMidLine() || queue.nextLineEnd(0) === -1))
+    ) {
+      await writeNote()
+      return
+    }
+    const plan = planWrite({
+      queue,
+      fileBytes: destination.bytes(),
+      maxBytes: destination.maxBytes(),
+      isMidLine: destination.isMidLine(),
+      isDue: destination.isDue(),
+      restOfLineOnly: droppedLines > 0,
+    })
+    if (plan.type === 'rotate') await destination.rotate()
+    else await writeQueued(plan.bytes)
+  }
+
+  async function writeQueued(bytes: number): Promise<void> {
+    inFlightBytes = bytes
+    lastWriteAt = clock.now()
+    try {
+      const written = await destination.write(queue.views(bytes))
+      queue.consume(written)
+      goneBytes += written
+      waitingSince = clock.now()
+    } finally {
+      inFlightBytes = 0
+    }
+  }
+
+  async function writeAll(): Promise<void> {
+    await writeSome()
+    if (queue.size() > 0 || note !== undefined) await writeAll()
+  }
+
+  async function writeNote(): Promise<void> {
+    const { rest: text, lines, isBegun } = note ?? newNote()
+    let written: number
+    try {
+      written = await destination.write([text])
+    } catch (error) {
+      // Nothing of it is in the file: more may be dropped before the next try.
+      if (!isBegun) droppedLines += lines
+      note = isBegun ? { rest: text, lines, isBegun } : undefined
+      throw error
+    }
+    note =
+      written < text.length ? { rest: text.subarray(written), lines, isBegun: true } : undefined
+    if (note === undefined) onLoss({ file: path, lines, message: reason })
+  }
+
+  function newNote(): Note {
+    const lines = droppedLines
+    const text = remark(`[lbm] ${lines} ${lines === 1 ? 'line' : 'lines'} dropped: ${reason}`)
+    droppedLines = 0
+    return {
+      rest: destination.isMidLine() ? Buffer.concat([Buffer.of(10), text]) : text,
+      lines,
+      isBegun: false,
+    }
+  }
+
+  async function finishLine(): Promise<void> {
+    const end = destination.isMidLine() ? queue.nextLineEnd(0) : -1
+    if (end !== -1) await writeQueued(end)
+  }
+
+  async function enterTrouble(error: unknown): Promise<void> {
+    reason = reasonOf(error)
+    const isNew = trouble === undefined
+    trouble = reason
+    // What a new try cannot mend on the same descriptor needs a new one.
+    if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EAGAIN'))
+      await destination.close().catch(() => undefined)
+    if (isNew && !isOrdinary(error) && clock.now() > warnedAt + WARN_AGAIN_MS) {
+      warnedAt = clock.now()
+      onLoss({ file: path, lines: 0, message: reason })
+    }
+    ring.trim()
+    settle()
+  }
+
+  /** A named pipe without a reader, or with a slow one, is no reason to alarm anybody. */
+  function isOrdinary(error: unknown): boolean {
+    return isErrno(error, 'ENXIO', 'EAGAIN', 'EPIPE')
+  }
+
+  function stall(): void {
+    reason = 'the disk is too slow'
+    isStalled = true
+    ring.trim()
+    settle()
+  }
+
+  function dropOldest(bytes: number): void {
+    const size = queue.size()
+    const isMidLine =
+      inFlightBytes === 0 ? destination.isMidLine() : queue.byteAt(inFlightBytes - 1) !== 10
+    const restEnd = isMidLine ? queue.nextLineEnd(inFlightBytes) : inFlightBytes
+    const start = restEnd === -1 || restEnd === size ? inFlightBytes : restEnd
+    if (start === size) return
+    const end = queue.nextLineEnd(Math.min(start + bytes, size) - 1)
+    const dropped = queue.remove(start, end === -1 ? size : end)
+    droppedLines += countLines(dropped) + (endsLine(dropped) ? 0 : 1)
+    goneBytes += dropped.length
+  }
+
+  /** Lets go who waits for what is the case now. */
+  function settle(): void {
+    drainWaiters = drainWaiters.filter(({ atBytes, resolve }) => {
+      const isOver = goneBytes >= atBytes || isStuck()
+      if (isOver) resolve()
+      return !isOver
+    })
+    if (queue.size() > HIGH_WATER_BYTES / 2 && !isStuck()) return
+    stallTimer?.[Symbol.dispose]()
+    stallTimer = undefined
+    for (const resolve of writableWaiters) resolve()
+    writableWaiters = []
+  }
+
+  function exclusively(run: () => Promise<void>): Promise<void> {
+    return new Promise((resolve, reject) => {
+      jobs.push(() => run().then(resolve, reject))
+      if (isPumping) rest.wake()
+      else void pump()
+    })
+  }
+
+  function reopen(): Promise<void> {
+    return exclusively(async () => {
+      try {
+        await finishLine()
+        await destination.close()
+        await destination.open()
+      } catch (error) {
+        await enterTrouble(error)
+      }
+    })
+  }
+
+  function drained(): Promise<void> {
+    if (isStuck() || goneBytes >= appendedBytes) return Promise.resolve()
+    return new Promise((resolve) => {
+      drainWaiters.push({ atBytes: appendedBytes, resolve })
+      rest.wake()
+    })
+  }
+
+  return {
+    path,
+    append,
+    writable: () =>
+      new Promise((resolve) => {
+        writableWaiters.push(resolve)
+        settle()
+      }),
+    takeUnfinished() {
+      const from = queue.lastLineEnd(queue.size())
+      const isBegun = from < inFlightBytes || (from === 0 && destination.isMidLine())
+      if (isBegun || from === queue.size()) return undefined
+      goneBytes += queue.size() - from
+      return queue.remove(from, queue.size())
+    },
+    drained,
+    exclusively,
+    truncate: () =>
+      exclusively(async () => {
+        const lines = queue.lastLineEnd(queue.size())
+        queue.consume(lines)
+        goneBytes += lines
+        await destination.truncate()
+        settle()
+      }),
+    reopen,
+    async close() {
+      await drained()
+      await exclusively(async () => {
+        // The trouble may be over.
+        if (isStuck()) await writeAll().catch((error: unknown) => void (reason = reasonOf(error)))
+        isClosed = true
+        await destination.close()
+      })
+      membership[Symbol.dispose]()
+      stallTimer?.[Symbol.dispose]()
+      const lost = countLines(Buffer.concat(queue.views(queue.size()))) + droppedLines
+      if (lost > 0) onLoss({ file: path, lines: lost, message: reason })
+    },
+  }
+}
+
+/** `no space left on device` rather than `ENOSPC: no space left on device, write`. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const errno = 'errno' in error ? Number(error.errno) : 0
+  return getSystemErrorMap().get(errno)?.[1] ?? error.message
+}
