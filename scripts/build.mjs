@@ -23,7 +23,10 @@ const define = { __LBM_VERSION__: JSON.stringify(version) }
 const outdir = `dist-${process.pid}`
 mkdirSync(outdir)
 try {
-  const inputs = await attempt(() => bundleSplit({ entryPoints: written(SPLIT), outdir, define }))
+  const inputs = []
+  for (const [name, entryPoint] of Object.entries(written(SPLIT))) {
+    inputs.push(...(await attempt(() => bundleSplit({ name, entryPoint, outdir, define }))))
+  }
   for (const [name, entryPoint] of Object.entries(written(WHOLE))) {
     const outfile = join(outdir, `${name}.cjs`)
     const options = { entryPoint, outfile, define, sourcemap: name !== 'agent' }

@@ -1,6 +1,6 @@
 // What ends up in dist/, and how esbuild makes it.
-import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
 
 import { build } from 'esbuild'
 
@@ -11,15 +11,14 @@ const nodeTarget = {
 }
 
 /**
- * The CLI and the public API: small entries whose `await import()`s stay files of their own, so a
- * command reads only what it needs (one file with everything in it started 1.5 times as slowly).
- * esbuild splits ES modules only, so a second pass turns each part into CommonJS, which loads faster.
+ * The CLI and the public API: an entry whose `await import()`s stay files of their own, so a command
+ * reads only what it needs (one file with everything in it started 1.5 times as slowly). esbuild
+ * splits ES modules only, so a second pass turns each part into CommonJS, which loads faster.
  */
-export async function bundleSplit({ entryPoints, outdir, define }) {
-  if (Object.keys(entryPoints).length === 0) return []
-  const { metafile } = await build({
+export async function bundleSplit({ name, entryPoint, outdir, define }) {
+  const options = {
     ...nodeTarget,
-    entryPoints,
+    entryPoints: { [name]: entryPoint },
     outdir,
     define,
     bundle: true,
@@ -28,12 +27,14 @@ export async function bundleSplit({ entryPoints, outdir, define }) {
     outExtension: { '.js': '.cjs' },
     chunkNames: 'part-[name]-[hash]',
     alias: jitiWithCompiler,
-    plugins: [ownFilesOnly],
     metafile: true,
-  })
+  }
+  const dry = await build({ ...options, plugins: [ownFilesOnly], write: false })
+  const lateParts = findLateParts(dry.metafile)
+  const { metafile } = await build({ ...options, plugins: [startInOnePart(entryPoint, lateParts)] })
   await build({
     ...nodeTarget,
-    entryPoints: readdirSync(outdir).map((file) => join(outdir, file)),
+    entryPoints: Object.keys(metafile.outputs),
     outdir,
     allowOverwrite: true,
     format: 'cjs',
@@ -80,4 +81,33 @@ const ownFilesOnly = {
       return { errors: [{ text }] }
     })
   },
+}
+
+function findLateParts({ inputs }) {
+  const imports = Object.values(inputs).flatMap((input) => input.imports)
+  return new Set(
+    imports
+      .filter(({ kind, path }) => kind === 'dynamic-import' && /^(src|daemon)\//.test(path))
+      .map(({ path }) => resolve(path)),
+  )
+}
+
+/**
+ * esbuild groups files by which entries and late parts reach them, so what every start needs ended
+ * up in one file for each combination. With an import of the entry in each late part, whatever the
+ * entry needs is reached by all alike, and is one file. It is long loaded when a late part comes.
+ */
+function startInOnePart(entryPoint, lateParts) {
+  return {
+    name: 'start-in-one-part',
+    setup({ onLoad }) {
+      onLoad({ filter: /\.ts$/ }, ({ path }) => {
+        if (!lateParts.has(path)) return undefined
+        const source = readFileSync(path, 'utf8')
+        const importsOwnFiles = /from '\.{1,2}\//.test(source)
+        const anchor = importsOwnFiles ? `\nimport ${JSON.stringify(resolve(entryPoint))}` : ''
+        return { contents: source + anchor, loader: 'ts' }
+      })
+    },
+  }
 }
