@@ -33,8 +33,8 @@ export interface BalancerOptions {
 export interface Balancer {
   /** The member may ask for listeners from now on; it gets no connection before it is in rotation. */
   attach(member: Member): void
-  /** listen, listening, close, ack, report; anything else is ignored. */
-  receive(memberId: number, message: FromAgent): void
+  /** What concerns listening, connections and load; anything else is ignored. `handle` came beside the message. */
+  receive(memberId: number, message: FromAgent, handle?: NativeHandle): void
   setInRotation(memberId: number, inRotation: boolean): void
   /** The process or its channel is gone: what it had not acknowledged goes to others. */
   detach(memberId: number): void

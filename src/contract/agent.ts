@@ -22,15 +22,31 @@ export interface ListenQuery {
   backlog: number
   /** n-th listen of this process on the same address; keeps several `listen(0)` apart. */
   index: number
+  /** Unix sockets: others may connect to it. */
+  readableAll?: boolean
+  writableAll?: boolean
+}
+
+/** One listener of the app, the same in each of its instances. */
+export function listenerKey({ address, port, addressType, index }: ListenQuery): string {
+  return `${address ?? ''}:${port}:${addressType}:${index}`
 }
 
 export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
   | { act: 'loaded' }
-  | { act: 'listen'; seq: number; query: ListenQuery }
-  | { act: 'listening'; address: string; port: number }
+  /** `canReusePort`: this Node and this system know SO_REUSEPORT. */
+  | { act: 'listen'; seq: number; query: ListenQuery; canReusePort?: boolean }
+  /** The socket beside this message is bound and listened on; the supervisor keeps it for later instances. */
+  | { act: 'offer'; seq: number; query: ListenQuery }
+  | { act: 'listening'; address: string; port: number; protocol?: 'udp' }
+  /** Paired with `listening`: a server that listened does so no longer. */
+  | { act: 'closed'; address: string; port: number; protocol?: 'udp' }
+  /** Paired with `listen-reply`: this instance gave the listener up. */
   | { act: 'close'; key: string }
-  /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. */
-  | { act: 'ack'; id: number; accepted: boolean }
+  /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. `open`: connections open now. */
+  | { act: 'ack'; id: number; accepted: boolean; open?: number }
+  /** So many connections in a row were closed at once, without a byte written. */
+  | { act: 'failing'; closed: number }
   | {
       act: 'report'
       /** Absolute, so that a lost report heals itself. */
@@ -58,7 +74,11 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
       /** Session ticket keys for TLS servers, base64, 48 bytes. */
       ticketKeys?: string
     }
+  /** `data`: what was read of it already, base64. */
   | { act: 'connection'; id: number; key: string; data?: string }
+  /** Accept from the handle beside this message, too, until `refrain`. */
+  | { act: 'accept'; key: string }
+  | { act: 'refrain'; key: string }
   | { act: 'ticket-keys'; ticketKeys: string }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

@@ -1,0 +1,30 @@
+/** The supervisor is gone: nobody reads this process' output, gives it connections or would end it. It ends itself, like a stop. */
+
+import cluster from 'node:cluster'
+
+import type { Drain } from './drain.ts'
+
+const DRAIN = { idleMs: 500, timeoutMs: 3000 }
+/** The app's handlers of the stop signal have so long. */
+const LAST_MS = 3000
+
+interface Counted {
+  unrefCounted?(): void
+}
+
+export function stopWhenOrphaned(drain: Drain): void {
+  process.prependListener('disconnect', () => {
+    const worker = cluster.isWorker ? cluster.worker : undefined
+    // The app itself, or the supervisor in order, closed the channel.
+    if (worker?.exitedAfterDisconnect === true) return
+    // Node's own listener would exit on the spot.
+    if (worker) worker.exitedAfterDisconnect = true
+    for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
+    drain(DRAIN, () => {
+      setTimeout(() => process.exit(), LAST_MS).unref()
+      process.kill(process.pid, 'SIGINT')
+    })
+  })
+  // A listener of 'disconnect' keeps the process alive; a script that has ended would stay.
+  ;(process.channel as Counted | undefined)?.unrefCounted?.()
+}

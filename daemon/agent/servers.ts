@@ -1,0 +1,73 @@
+/** Which servers listen in this process: told to the supervisor, counted by reports, emptied by a drain. */
+
+import type { Socket } from 'node:dgram'
+import net from 'node:net'
+
+import type { Channel } from './channel.ts'
+import { type AnyServer, type Listen2, placeOf } from './node-internals.ts'
+
+export interface Servers {
+  all(): Iterable<AnyServer>
+  datagramSockets(): Iterable<Socket>
+  addDatagramSocket(socket: Socket): void
+  openConnections(): number
+  /** Runs once for each server, before it listens. */
+  onServer(run: (server: AnyServer) => void): void
+}
+
+type ServerPrototype = { _listen2: Listen2 }
+
+/** net.js calls `_listen2` for every listen that succeeds in getting a handle, whatever its origin. */
+export function watchServers(channel: Channel): Servers {
+  const known = new WeakSet<AnyServer>()
+  const servers = new Set<AnyServer>()
+  const sockets = new Set<Socket>()
+  const watchers: ((server: AnyServer) => void)[] = []
+  const prototype = net.Server.prototype as unknown as ServerPrototype
+  const listen2 = prototype._listen2
+
+  prototype._listen2 = function (...args) {
+    listen2.apply(this, args)
+    if (this._handle !== null && this._handle !== undefined) add(this)
+  }
+
+  function add(server: AnyServer): void {
+    if (known.has(server)) return
+    known.add(server)
+    let place: ReturnType<typeof placeOf>
+    server.on('listening', () => {
+      servers.add(server)
+      place = placeOf(server.address())
+      if (place !== undefined) channel.send({ act: 'listening', ...place })
+    })
+    // Emitted when the last connection is gone, too: until then its connections count.
+    server.on('close', () => {
+      servers.delete(server)
+      if (place !== undefined) channel.send({ act: 'closed', ...place })
+      place = undefined
+    })
+    for (const watch of watchers) watch(server)
+  }
+
+  return {
+    all: () => servers,
+    datagramSockets: () => sockets,
+    addDatagramSocket(socket) {
+      socket.once('listening', () => {
+        const place = { ...placeOf(socket.address()), protocol: 'udp' } as const
+        sockets.add(socket)
+        channel.send({ act: 'listening', ...place })
+        socket.once('close', () => {
+          sockets.delete(socket)
+          channel.send({ act: 'closed', ...place })
+        })
+      })
+    },
+    openConnections() {
+      let count = 0
+      for (const { _connections: connections } of servers) count += connections
+      return count
+    },
+    onServer: (run) => void watchers.push(run),
+  }
+}
