@@ -1,0 +1,196 @@
+/** From checked keys to a whole definition: defaults filled in, every path absolute. */
+
+import { userInfo } from 'node:os'
+import { basename, dirname, extname, resolve } from 'node:path'
+
+import type { AppSpec, Mode } from '../contract/app.ts'
+import { LbmError } from '../contract/errors.ts'
+import { resolveRunAs } from './accounts.ts'
+import { cpuCount, resolveInstances } from './cpu-count.ts'
+import { buildEnvironment } from './environment.ts'
+import { packageVersion } from './package-version.ts'
+import { type ResolvedScript, resolveScript } from './resolve-script.ts'
+import type { CheckedApp } from './schema.ts'
+import { defined, DEFAULTS, expandHome } from './spec-defaults.ts'
+import { balanceSpec, cronKeys, hookSpec, logSpec, probeSpec, watchSpec } from './spec-groups.ts'
+
+export interface SpecContext {
+  /** Where the command was typed. */
+  cwd: string
+  env: NodeJS.ProcessEnv
+  /** `--env`. */
+  environmentName?: string | undefined
+  /** The file that defined it and the app's place in it. */
+  source?: { file: string; index: number } | undefined
+  /** The user's keys as written. */
+  raw: Record<string, unknown>
+  /** For tests. */
+  cpus?: (() => number) | undefined
+}
+
+export interface SpecResult {
+  spec: AppSpec
+  warnings: string[]
+}
+
+/** @throws LbmError for what the world lacks: a script, an interpreter, a folder, an env_file */
+export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
+  if (app.script === undefined) throw new LbmError('CONFIG_INVALID', 'There is no script to run.')
+  const cwd = resolve(context.cwd, expandHome(app.cwd ?? '.', context.env))
+  const { env, sources, warnings } = buildEnvironment({
+    app,
+    shell: context.env,
+    cwd,
+    environmentName: context.environmentName,
+  })
+  const { args = [] } = app
+  const found = resolveScript({
+    script: expandHome(app.script, context.env),
+    cwd,
+    interpreter:
+      app.execute_command === true && app.interpreter === undefined ? undefined : app.interpreter,
+    interpreterArgs: app.interpreter_args ?? [],
+    env: context.env,
+  })
+  const runAs = resolveRunAs(app.uid, app.gid)
+  if (runAs.home !== undefined && sources['HOME'] === 'shell') env['HOME'] = runAs.home
+  const { script, command, runtime, ...program } = found
+  const mode = modeOf(app, found)
+  const logs = logSpec(app, cwd, context.env)
+
+  const spec: AppSpec = {
+    name: nameOf(app, context.environmentName),
+    namespace: app.namespace ?? 'default',
+    version: packageVersion(command === undefined ? dirname(script) : cwd),
+    username: userInfo().username,
+    script,
+    args: command === undefined ? args : ['-c', [command, ...args.map(shellQuote)].join(' ')],
+    cwd,
+    ...program,
+    ...(command === undefined ? {} : { command }),
+    runtime,
+    mode,
+    instances: resolveInstances(app.instances ?? 1, context.cpus ?? cpuCount),
+    instancesGiven: app.instances !== undefined && app.instances !== 'max' && app.instances !== 0,
+    env,
+    envSources: sources,
+    instanceVar: app.instance_var ?? 'NODE_APP_INSTANCE',
+    ...defined('incrementVar', app.increment_var),
+    ...lifecycle(app),
+    ...defined('maxMemoryBytes', app.max_memory_restart),
+    hangTimeoutMs: app.hang_timeout ?? DEFAULTS.hangTimeoutMs,
+    ...defined('maxRequests', app.max_requests),
+    ...defined('maxAgeMs', app.max_age),
+    ...defined('startup', probeSpec(app.startup)),
+    ...defined('readiness', probeSpec(app.readiness)),
+    ...defined('liveness', probeSpec(app.liveness)),
+    balance: balanceSpec(app.balance),
+    maxSurge: app.max_surge ?? 1,
+    reloadMinUptimeMs: app.reload_min_uptime ?? DEFAULTS.reloadMinUptimeMs,
+    soakMs: app.soak ?? 0,
+    drainIdleMs: app.drain_idle ?? DEFAULTS.drainIdleMs,
+    drainTimeoutMs: app.drain_timeout ?? DEFAULTS.drainTimeoutMs,
+    spare: app.spare ?? 0,
+    leader: app.leader ?? false,
+    dependsOn: app.depends_on ?? {},
+    watch: watchSpec(app, cwd, logs),
+    ...cronKeys(app),
+    logs,
+    ...(app.pid_file === undefined
+      ? {}
+      : { pidFile: resolve(cwd, expandHome(app.pid_file, context.env)) }),
+    ...(runAs.uid === undefined ? {} : { uid: runAs.uid }),
+    ...(runAs.gid === undefined ? {} : { gid: runAs.gid }),
+    hooks: {
+      ...defined('onCrash', hookSpec(app.on_crash)),
+      ...defined('onReady', hookSpec(app.on_ready)),
+      ...defined('onExit', hookSpec(app.on_exit)),
+    },
+    ...(context.source === undefined ? {} : { source: context.source }),
+    raw: withoutEnvironments(context.raw),
+  }
+  return { spec, warnings }
+}
+
+function nameOf(app: CheckedApp, environmentName: string | undefined): string {
+  const base = app.name ?? defaultName(app.script ?? '')
+  const named =
+    app.append_env_to_name === true && environmentName !== undefined
+      ? `${base}-${environmentName}`
+      : base
+  return app.name_prefix === undefined ? named : `${app.name_prefix}:${named}`
+}
+
+/** PM2's: the last part of the path (of a command line, too) without its last extension. */
+function defaultName(script: string): string {
+  const last = basename(script)
+  const name = last.slice(0, last.length - extname(last).length)
+  return name === '' ? last : name
+}
+
+/** @throws LbmError CONFIG_INVALID for a cluster of something else than Node */
+function modeOf(app: CheckedApp, { runtime, interpreterName }: ResolvedScript): Mode {
+  if (app.execute_command === true) return 'fork'
+  const asked = app.exec_mode?.replace('_mode', '') as Mode | undefined
+  if (asked === 'cluster' && runtime !== 'node') {
+    const what = interpreterName === 'none' ? 'a program of its own' : `run by ${interpreterName}`
+    throw new LbmError(
+      'CONFIG_INVALID',
+      `Cluster mode is for Node programs; ${app.script} is ${what}.`,
+      {
+        hint: 'leave exec_mode out: several instances run in fork mode, each on a port of its own',
+      },
+    )
+  }
+  if (asked !== undefined) return asked
+  return app.instances !== undefined && runtime === 'node' ? 'cluster' : 'fork'
+}
+
+type Lifecycle = Pick<
+  AppSpec,
+  | 'autostart'
+  | 'autorestart'
+  | 'restart'
+  | 'maxRestarts'
+  | 'minUptimeMs'
+  | 'restartDelayMs'
+  | 'expBackoffRestartDelayMs'
+  | 'stopExitCodes'
+  | 'killTimeoutMs'
+  | 'killSignal'
+  | 'shutdownWithMessage'
+  | 'treekill'
+  | 'listenTimeoutMs'
+  | 'waitReady'
+>
+
+function lifecycle(app: CheckedApp): Lifecycle {
+  return {
+    autostart: app.autostart ?? true,
+    autorestart: app.autorestart ?? app.restart !== 'never',
+    restart: app.restart ?? (app.autorestart === false ? 'never' : 'always'),
+    ...defined('maxRestarts', app.max_restarts),
+    minUptimeMs: app.min_uptime ?? DEFAULTS.minUptimeMs,
+    restartDelayMs: app.restart_delay ?? 0,
+    expBackoffRestartDelayMs: app.exp_backoff_restart_delay ?? 0,
+    stopExitCodes: app.stop_exit_codes ?? [],
+    // PM2 takes 0 for "as usual", too.
+    killTimeoutMs: app.kill_timeout || DEFAULTS.killTimeoutMs,
+    killSignal: app.kill_signal ?? 'SIGINT',
+    shutdownWithMessage: app.shutdown_with_message ?? false,
+    treekill: app.treekill ?? true,
+    listenTimeoutMs: app.listen_timeout || DEFAULTS.listenTimeoutMs,
+    waitReady: app.wait_ready ?? false,
+  }
+}
+
+/** Environments may hold secrets, and `env` is in the definition anyway. */
+function withoutEnvironments(raw: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(raw).filter(([key]) => key !== 'env' && !key.startsWith('env_')),
+  )
+}
+
+function shellQuote(word: string): string {
+  return /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`
+}

@@ -1,0 +1,146 @@
+/** The environment of an app: whose value wins, and where each came from. */
+
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseEnv } from 'node:util'
+
+import { LbmError } from '../contract/errors.ts'
+import type { CheckedApp } from './schema.ts'
+
+/** What belongs to the calling process itself: Node's channel to its parent, PM2's and lbm's marks of an instance. */
+const NEVER_INHERITED = new Set([
+  'NODE_CHANNEL_FD',
+  'NODE_CHANNEL_SERIALIZATION_MODE',
+  'NODE_UNIQUE_ID',
+  'LBM_AGENT',
+  'LBM_APP',
+  'LBM_INSTANCE',
+  'LBM_LEADER',
+  'NODE_APP_INSTANCE',
+  'pm_id',
+])
+
+export interface Environment {
+  env: Record<string, string>
+  /** `shell`, `env`, `env_production`, `env_file:.env`, `port`. */
+  sources: Record<string, string>
+  /** References to what is not set. */
+  warnings: string[]
+}
+
+export interface EnvironmentRequest {
+  app: CheckedApp
+  /** The calling shell's. */
+  shell: NodeJS.ProcessEnv
+  /** Folder that `env_file` is relative to. */
+  cwd: string
+  /** `--env`. */
+  environmentName?: string | undefined
+}
+
+interface Layer {
+  source: string
+  values: Record<string, string>
+  /** Values of the shell are taken as they are. */
+  expands: boolean
+}
+
+/** Later layers win: shell, env_file, env, port, env_<name>. @throws LbmError CONFIG_INVALID for a missing env_file */
+export function buildEnvironment({
+  app,
+  shell,
+  cwd,
+  environmentName,
+}: EnvironmentRequest): Environment {
+  const named = environmentName === undefined ? undefined : app.environments[environmentName]
+  const layers: Layer[] = [
+    { source: 'shell', values: shellValues(shell, app.filter_env ?? false), expands: false },
+    ...(app.env_file ?? []).map((file) => ({
+      source: `env_file:${file}`,
+      values: readEnvFile(resolve(cwd, file)),
+      expands: false,
+    })),
+    { source: 'env', values: app.env ?? {}, expands: true },
+    ...(app.port === undefined
+      ? []
+      : [{ source: 'port', values: { PORT: String(app.port) }, expands: false }]),
+    ...(named === undefined
+      ? []
+      : [{ source: `env_${environmentName}`, values: named, expands: true }]),
+  ]
+  const missing = new Set<string>()
+  const env: Record<string, string> = {}
+  const sources: Record<string, string> = {}
+  for (const name of new Set(layers.flatMap(({ values }) => Object.keys(values)))) {
+    const top = layers.findLastIndex(({ values }) => Object.hasOwn(values, name))
+    env[name] = lookUp(layers, name, top, new Set(), missing) ?? ''
+    sources[name] = layers[top]?.source ?? 'shell'
+  }
+  const warnings = [...missing].map((name) => `\${${name}} is not set; it stands for nothing`)
+  return { env, sources, warnings }
+}
+
+function shellValues(
+  shell: NodeJS.ProcessEnv,
+  filter: boolean | string | string[],
+): Record<string, string> {
+  const isFiltered = (name: string): boolean => {
+    if (typeof filter === 'boolean') return filter
+    return typeof filter === 'string' ? name === filter : filter.some((part) => name.includes(part))
+  }
+  const kept: Record<string, string> = {}
+  for (const [name, value] of Object.entries(shell)) {
+    if (value !== undefined && !NEVER_INHERITED.has(name) && !isFiltered(name)) kept[name] = value
+  }
+  return kept
+}
+
+/** Node's own reader, so that the rules are those of `node --env-file`. */
+function readEnvFile(file: string): Record<string, string> {
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (cause) {
+    throw new LbmError(
+      'CONFIG_INVALID',
+      `env_file: ${file} cannot be read: ${(cause as Error).message}.`,
+      { cause },
+    )
+  }
+  const values: Record<string, string> = {}
+  for (const [name, value] of Object.entries(parseEnv(text))) {
+    if (value !== undefined) values[name] = value
+  }
+  return values
+}
+
+/** `${NAME}`, `${NAME:-default}`, and `$${` for a dollar that stays. */
+const REFERENCE = /\$(\$\{)|\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g
+
+/** A value that names itself (`PATH: "./bin:${PATH}"`), straight or around a corner, means the layer below. */
+function lookUp(
+  layers: readonly Layer[],
+  name: string,
+  top: number,
+  open: ReadonlySet<string>,
+  missing: Set<string>,
+): string | undefined {
+  const at = layers.findLastIndex(({ values }, i) => i <= top && Object.hasOwn(values, name))
+  const layer = layers[at]
+  if (layer === undefined) return undefined
+  const value = layer.values[name] ?? ''
+  if (!layer.expands) return value
+  const within = new Set(open).add(name)
+  return value.replace(
+    REFERENCE,
+    (_whole, escaped: string | undefined, other: string, fallback?: string) => {
+      if (escaped !== undefined) return '${'
+      const start = within.has(other) ? at - 1 : layers.length - 1
+      const found = lookUp(layers, other, start, within, missing)
+      if (found === undefined && fallback === undefined) missing.add(other)
+      return found === undefined || (found === '' && fallback !== undefined)
+        ? (fallback ?? '')
+        : found
+    },
+  )
+}
