@@ -11,6 +11,7 @@ import { createBalancer } from '../balancer/balancer.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
+import type { LogPipes } from './logs/log-pipe.ts'
 import { type LogSink, openLogSink } from './logs/log-sink.ts'
 import { describeBindFailure } from './port-holder.ts'
 import { createReloads, type ReloadRequest } from './rollout/reloads.ts'
@@ -21,6 +22,7 @@ export interface HostDeps {
   random: () => number
   home: HomePaths
   agentPath: string
+  pipes: LogPipes
   /** One for the supervisor, so that a file has one writer. */
   logFiles: LogFilesRegistry
   nextMemberId: () => number
@@ -119,6 +121,7 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
       basics: {
         app: key,
         agentPath: deps.agentPath,
+        pipes: deps.pipes,
         clock: deps.clock,
         random: deps.random,
         balancer,

@@ -1,6 +1,6 @@
 /** Entry of a supervisor: `node supervisor.cjs <id>`, with LBM_HOME set. Wiring only. */
 
-import { closeSync, openSync, writeSync } from 'node:fs'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { homePaths } from '../../src/contract/home.ts'
@@ -14,6 +14,7 @@ import type { AppHost, HostDeps } from './app-host.ts'
 import { createAppMessages } from './app-messages.ts'
 import { keepDaemon } from './daemon-keeper.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
+import { createLogPipes } from './logs/log-pipe.ts'
 import { allReports, supervisorMethods } from './methods.ts'
 import { ownershipFile } from './ownership-file.ts'
 
@@ -51,12 +52,15 @@ async function main(): Promise<void> {
     log,
   })
 
+  const pipesDir = join(home.runDir, `${id}.pipes`)
+  const pipes = createLogPipes(pipesDir)
   let memberId = 0
   const deps: HostDeps = {
     clock,
     random: Math.random,
     home,
     agentPath: join(__dirname, 'agent.cjs'),
+    pipes,
     logFiles: createLogFilesRegistry({ clock }),
     nextMemberId: () => (memberId += 1),
     changed(report) {
@@ -85,6 +89,8 @@ async function main(): Promise<void> {
     keeper[Symbol.dispose]()
     await Promise.all([...hosts.values()].map((host) => host.close('shutdown')))
     ownership.remove()
+    pipes[Symbol.dispose]()
+    rmSync(pipesDir, { recursive: true, force: true })
     // Answered first, then gone.
     setImmediate(() => void server[Symbol.asyncDispose]().then(() => process.exit(0)))
   }

@@ -9,7 +9,8 @@ import type { NativeHandle } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { isSameProcess, pidStart } from '../../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, signalPid, treeOf } from '../../kernel/process-tree.ts'
-import { type Command, spawnInstance } from './spawn.ts'
+import type { LogPipe, LogPipes } from '../logs/log-pipe.ts'
+import { type Command, type Spawned, spawnInstance } from './spawn.ts'
 
 /** A tree that is being ended is looked at this often until nothing of it is left. */
 const TREE_POLL_MS = 50
@@ -25,8 +26,8 @@ export interface ChildEvents {
 export interface Child {
   readonly pid: number
   readonly pidStart: number
-  readonly stdout: Readable
-  readonly stderr: Readable
+  readonly out: Readable | LogPipe
+  readonly error: Readable | LogPipe
   send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
   /** Any message of the user's; false when the channel is closed. */
   post(message: unknown): boolean
@@ -37,37 +38,41 @@ export interface Child {
   killTree(): void
 }
 
-export function startChild(
-  { spec, command, env, clock }: { spec: AppSpec; command: Command; env: NodeJS.ProcessEnv; clock: Clock },
-  on: ChildEvents,
-): Child | undefined {
-  let process: ChildProcess
+export interface ChildOptions {
+  spec: AppSpec
+  command: Command
+  env: NodeJS.ProcessEnv
+  pipes: LogPipes
+  clock: Clock
+}
+
+export function startChild({ spec, command, env, pipes, clock }: ChildOptions, on: ChildEvents): Child | undefined {
+  let spawned: Spawned
   try {
-    process = spawnInstance(spec, command, env)
+    spawned = spawnInstance(spec, command, env, pipes)
   } catch (error) {
     on.spawnFailed(error instanceof Error ? error.message : String(error))
     return undefined
   }
-  const { pid, stdout, stderr } = process
-  process.on('error', (error) => {
+  const { process, out, error } = spawned
+  const { pid } = process
+  process.on('error', (failure) => {
     // Without a pid it was the spawn; with one, a failed send or kill, which the exit will explain.
-    if (pid === undefined) on.spawnFailed(describeSpawnError(error, command))
+    if (pid === undefined) on.spawnFailed(describeSpawnError(failure, command))
   })
-  if (pid === undefined || stdout === null || stderr === null) return undefined
-  return followChild({ spec, clock, process, pid, stdout, stderr, on })
+  if (pid === undefined || out === null || error === null) return undefined
+  return followChild({ spec, clock, process, pid, out, error, on })
 }
 
-interface Followed {
-  spec: AppSpec
-  clock: Clock
+interface Followed extends Pick<ChildOptions, 'spec' | 'clock'> {
   process: ChildProcess
   pid: number
-  stdout: Readable
-  stderr: Readable
+  out: Readable | LogPipe
+  error: Readable | LogPipe
   on: ChildEvents
 }
 
-function followChild({ spec, clock, process, pid, stdout, stderr, on }: Followed): Child {
+function followChild({ spec, clock, process, pid, out, error, on }: Followed): Child {
   const start = pidStart(pid)
   let asked = false
   let known: ProcessEntry[] = []
@@ -106,8 +111,8 @@ function followChild({ spec, clock, process, pid, stdout, stderr, on }: Followed
   return {
     pid,
     pidStart: start,
-    stdout,
-    stderr,
+    out,
+    error,
     send(message, handle, done) {
       if (process.connected) process.send(message, handle as never, done)
       else done?.(new Error('the IPC channel is closed'))

@@ -7,7 +7,9 @@ import type { ExitReason, InstanceState as InstanceReport, ListeningAt } from '.
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { Balancer } from '../../balancer/port.ts'
 import { type Clock } from '../../kernel/clock.ts'
-import type { AttachedStream, LogSink } from '../logs/log-sink.ts'
+import type { AttachedStream } from '../logs/attached-stream.ts'
+import type { LogPipes } from '../logs/log-pipe.ts'
+import type { LogSink } from '../logs/log-sink.ts'
 import { type Child, startChild } from './child.ts'
 import { environmentOf } from './environment.ts'
 import { explainExit, type Fault, withLastLines } from './exit-reason.ts'
@@ -35,6 +37,7 @@ export interface RunnerOptions {
   /** False: ready or not, it gets no connections before `setInService(true)`. */
   inService: boolean
   agentPath: string
+  pipes: LogPipes
   pidFile: string
   clock: Clock
   random: () => number
@@ -185,7 +188,7 @@ export function createRunner(options: RunnerOptions): Runner {
       { mode: spec.mode, reportMs: AGENT_REPORT_MS, proxyProtocol: spec.balance.proxyProtocol },
     )
     const child = startChild(
-      { spec, command: commandOf(spec, options.agentPath), env, clock },
+      { spec, command: commandOf(spec, options.agentPath), env, pipes: options.pipes, clock },
       {
         agent: (message) => receive(run, message),
         message: (message) => receiveFromApp(run, message),
@@ -199,8 +202,8 @@ export function createRunner(options: RunnerOptions): Runner {
       run,
       child,
       memberId,
-      out: sink.attach(child.stdout, 'out', source),
-      error: sink.attach(child.stderr, 'error', source),
+      out: sink.attach(child.out, 'out', source),
+      error: sink.attach(child.error, 'error', source),
       startedAt: clock.now(),
     }
     balancer.attach({ id: memberId, number, send: child.send })
