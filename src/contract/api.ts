@@ -22,6 +22,8 @@ export interface DaemonInfo {
   apps: number
   instances: number
   rssBytes: number
+  /** What the user should know, such as a state file that could not be read; stays until the daemon's end. */
+  warnings: string[]
 }
 
 export interface AppOutcome {
@@ -44,7 +46,10 @@ export interface DaemonApi {
     result: AppOutcome & { restarted: boolean }
   }
   /** Starts stopped or errored instances that are there already; leaves running ones alone. */
-  'app.startExisting': { params: { selectors: Selectors; wait: boolean }; result: { apps: AppOutcome[] } }
+  'app.startExisting': {
+    params: { selectors: Selectors; wait: boolean }
+    result: { apps: AppOutcome[] }
+  }
   'app.stop': { params: { selectors: Selectors }; result: { apps: AppOutcome[] } }
   'app.restart': {
     params: {
@@ -66,8 +71,12 @@ export interface DaemonApi {
       env?: Record<string, string>
       specs?: AppSpec[]
     }
-    result: { apps: { app: string; name: string; rollout?: RolloutOutcome; outcomes?: InstanceOutcome[] }[] }
+    result: {
+      apps: { app: string; name: string; rollout?: RolloutOutcome; outcomes?: InstanceOutcome[] }[]
+    }
   }
+  /** Calls a reload off; `undo`: back to what ran before, else it ends as it stands. */
+  'app.abortReload': { params: { selectors: Selectors; undo: boolean }; result: { apps: string[] } }
   'app.delete': { params: { selectors: Selectors }; result: { apps: AppOutcome[] } }
   'app.scale': {
     /** `to`: `4`, `+2`, `-1`. */
@@ -79,11 +88,21 @@ export interface DaemonApi {
     result: { signalled: { id: number; name: string }[] }
   }
   'app.reset': { params: { selectors: Selectors }; result: { ids: number[] } }
-  'app.balance': { params: { selectors: Selectors; balance: Partial<BalanceSpec> }; result: { apps: string[] } }
+  'app.balance': {
+    params: { selectors: Selectors; balance: Partial<BalanceSpec> }
+    result: { apps: string[] }
+  }
   'app.send': { params: { id: number; line: string }; result: Record<string, never> }
   'app.message': {
-    params: { selectors: Selectors; message: unknown; awaitReply?: { action: string; timeoutMs: number } }
-    result: { replies: { id: number; name: string; namespace: string; value: unknown }[]; sent: number }
+    params: {
+      selectors: Selectors
+      message: unknown
+      awaitReply?: { action: string; timeoutMs: number }
+    }
+    result: {
+      replies: { id: number; name: string; namespace: string; value: unknown }[]
+      sent: number
+    }
   }
   'app.flush': { params: { selectors: Selectors }; result: { files: string[] } }
   'logs.reopen': { params: Record<string, never>; result: { files: string[] } }

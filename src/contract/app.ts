@@ -173,6 +173,8 @@ export interface AppRecord {
   /** Unique in a home: the name, or `name~2` for a forced duplicate. */
   key: string
   spec: AppSpec
+  /** The definition that ran before this one, for `reload --rollback`. */
+  previous?: AppSpec
   slots: SlotRecord[]
   /** True once a generation of the app has listened: a later one that does not has failed. */
   listens: boolean

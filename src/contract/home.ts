@@ -6,6 +6,8 @@ export interface HomePaths {
   daemonPid: string
   daemonLog: string
   state: string
+  /** What `lbm save` keeps for `lbm resurrect`. */
+  saved: string
   runDir: string
   logsDir: string
   pidsDir: string
@@ -19,6 +21,7 @@ export function homePaths(root: string): HomePaths {
     daemonPid: `${root}/daemon.pid`,
     daemonLog: `${root}/daemon.log`,
     state: `${root}/state.json`,
+    saved: `${root}/saved.json`,
     runDir: `${root}/run`,
     logsDir: `${root}/logs`,
     pidsDir: `${root}/pids`,

@@ -171,6 +171,7 @@ export const appSpec: SchemaOf<AppSpec> = v.object({
 export const appRecord: SchemaOf<AppRecord> = v.object({
   key: word,
   spec: appSpec,
+  previous: v.exactOptional(appSpec),
   slots: v.array(
     v.object({ id: count, number: count, desired: v.picklist(['running', 'stopped']) }),
   ),

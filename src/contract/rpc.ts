@@ -16,7 +16,7 @@ import { type Hello, isCompatible, PROTOCOL } from './version.ts'
 export type Api = object
 
 export type ParamsOf<A, M extends keyof A> = A[M] extends { params: infer P } ? P : never
-type ResultOf<A, M extends keyof A> = A[M] extends { result: infer R } ? R : never
+export type ResultOf<A, M extends keyof A> = A[M] extends { result: infer R } ? R : never
 
 /** What one side serves; each gets the parameters as they came over the wire. */
 export type Methods = Record<string, (params: unknown) => unknown>

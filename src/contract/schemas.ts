@@ -65,6 +65,7 @@ export const daemonSchemas: Schemas<DaemonApi> = {
     rollback: v.boolean(),
     ...definitions,
   }),
+  'app.abortReload': v.object({ selectors, undo: v.boolean() }),
   'app.delete': selected,
   'app.scale': v.object({ selector: word, to: text, wait: v.boolean() }),
   'app.signal': v.object({ selectors, signal: signalName }),
