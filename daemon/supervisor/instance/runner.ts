@@ -5,7 +5,7 @@ import type { AppSpec } from '../../../src/contract/app.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
 import type { ExitReason, InstanceState as InstanceReport, ListeningAt } from '../../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
-import type { Balancer } from '../../balancer/port.ts'
+import type { Balancer, NativeHandle } from '../../balancer/port.ts'
 import { type Clock } from '../../kernel/clock.ts'
 import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
@@ -190,7 +190,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const child = startChild(
       { spec, command: commandOf(spec, options.agentPath), env, pipes: options.pipes, clock },
       {
-        agent: (message) => receive(run, message),
+        agent: (message, handle) => receive(run, message, handle),
         message: (message) => receiveFromApp(run, message),
         spawnFailed: (message) => send({ type: 'spawn-failed', run, message }),
         exited: (code, signal) => processEnded(run, code, signal),
@@ -231,9 +231,9 @@ export function createRunner(options: RunnerOptions): Runner {
     })
   }
 
-  function receive(run: number, message: FromAgent): void {
+  function receive(run: number, message: FromAgent, handle: NativeHandle | undefined): void {
     if (process?.run !== run) return
-    balancer.receive(process.memberId, message)
+    balancer.receive(process.memberId, message, handle)
     if (message.act === 'loaded') send({ type: 'loaded', run })
     else if (message.act === 'drained') send({ type: 'drained', run })
     else if (message.act === 'fault') process.fault = message

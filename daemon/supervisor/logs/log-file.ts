@@ -191,8 +191,9 @@ export function createLogFile(options: LogFileOptions): LogFile {
   }
 
   async function writeAll(): Promise<void> {
+    if (queue.size() === 0 && note === undefined) return
     await writeSome()
-    if (queue.size() > 0 || note !== undefined) await writeAll()
+    await writeAll()
   }
 
   async function writeNote(): Promise<void> {
@@ -308,6 +309,9 @@ export function createLogFile(options: LogFileOptions): LogFile {
       rest.wake()
     })
   }
+
+  // At once: people look for the file before the first line.
+  void reopen()
 
   return {
     path,

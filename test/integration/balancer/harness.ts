@@ -1,7 +1,7 @@
 /** Instances as a supervisor starts them, and a balancer fed by their messages. */
 
-import { type ChildProcess, spawn } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -35,6 +35,22 @@ buildSync({
   format: 'cjs',
 })
 
+/** This Node and, where they are installed, newer ones: as packages `node22`, `node24`, or named in LBM_TEST_NODES. */
+export const nodes: { version: string; path: string }[] = [
+  process.execPath,
+  ...['node22', 'node24'].map((name) => join(here, '../../../node_modules', name, 'bin/node')).filter((path) => existsSync(path)),
+  ...(process.env.LBM_TEST_NODES ?? '').split(':').filter(Boolean),
+].map((path) => ({ path, version: execFileSync(path, ['-v'], { encoding: 'utf8' }).trim() }))
+
+/** Writes an app that is only a few lines. @returns its path */
+export function script(text: string, extension = '.cjs'): string {
+  scripts += 1
+  const path = join(buildDir, `app-${scripts}${extension}`)
+  writeFileSync(path, text)
+  return path
+}
+let scripts = 0
+
 export interface Instance {
   memberId: number
   number: number
@@ -45,6 +61,8 @@ export interface Instance {
   /** Resolves with the first message of this kind, past or future. */
   when<A extends FromAgent['act']>(act: A): Promise<Extract<FromAgent, { act: A }>>
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  /** Exited, and its output is complete. */
+  closed: Promise<void>
   /** Drains as a supervisor does before a stop. */
   drain(options: { idleMs: number; timeoutMs: number }): Promise<void>
   kill(signal?: NodeJS.Signals): Promise<void>
@@ -114,7 +132,7 @@ export function testApp(options: TestAppOptions): TestApp {
       ...options.env,
       [AGENT_ENV]: JSON.stringify(config),
     }
-    delete env.NODE_OPTIONS
+    for (const key of Object.keys(env)) if (/^(VITEST|LBM_TEST|NODE_OPTIONS)/.test(key)) delete env[key]
     delete env.NODE_EXTRA_CA_CERTS
     if (mode === 'cluster') env.NODE_UNIQUE_ID = String(memberId)
     const args = [
@@ -148,6 +166,7 @@ export function testApp(options: TestAppOptions): TestApp {
         resolve({ code, signal })
       })
     })
+    const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
     child.on('internalMessage' as never, (message: FromAgent, handle: NativeHandle | undefined) => {
       if (message.cmd !== AGENT_COMMAND) return
       seen.push(message)
@@ -180,6 +199,7 @@ export function testApp(options: TestAppOptions): TestApp {
         })
       },
       exited,
+      closed,
       async drain(drain) {
         balancer.setInRotation(memberId, false)
         const drained = instance.when('drained')
