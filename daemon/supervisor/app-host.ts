@@ -44,9 +44,15 @@ export interface AppHost {
   runners(): Runner[]
   /** Takes a new definition and new slots; what runs goes on as it was started. */
   put(record: AppRecord, known: readonly InstanceReport[]): void
-  start(ids: readonly number[], how: { wait: boolean; rollBack: boolean }): Promise<InstanceOutcome[]>
+  start(
+    ids: readonly number[],
+    how: { wait: boolean; rollBack: boolean },
+  ): Promise<InstanceOutcome[]>
   stop(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]>
-  restart(ids: readonly number[], how: { by: Requester; wait: boolean; rolling: boolean }): Promise<InstanceOutcome[]>
+  restart(
+    ids: readonly number[],
+    how: { by: Requester; wait: boolean; rolling: boolean },
+  ): Promise<InstanceOutcome[]>
   reload(request: ReloadRequest): Promise<RolloutOutcome>
   /** @returns false when no reload is under way */
   abortReload(how: { undo: boolean; message: string }): boolean
@@ -58,12 +64,17 @@ export interface AppHost {
   close(by: Requester): Promise<InstanceOutcome[]>
 }
 
-export function createAppHost(first: AppRecord, known: readonly InstanceReport[], deps: HostDeps): AppHost {
+export function createAppHost(
+  first: AppRecord,
+  known: readonly InstanceReport[],
+  deps: HostDeps,
+): AppHost {
   const { key } = first
   let record = first
   const slots = new Map<number, Slot>()
   const allRunners = (): Runner[] => [...slots.values()].flatMap((slot) => slot.runners())
-  const ofMember = (memberId: number): Runner | undefined => allRunners().find((runner) => runner.memberId() === memberId)
+  const ofMember = (memberId: number): Runner | undefined =>
+    allRunners().find((runner) => runner.memberId() === memberId)
 
   const balancer = createBalancer({
     mode: record.spec.mode,
@@ -109,7 +120,15 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
       registry: deps.logFiles,
       clock: deps.clock,
       onDropped: ({ lines, message }) =>
-        deps.emit({ v: 1, atMs: deps.clock.wall(), app: key, type: 'logs.dropped', id, lines, message }),
+        deps.emit({
+          v: 1,
+          atMs: deps.clock.wall(),
+          app: key,
+          type: 'logs.dropped',
+          id,
+          lines,
+          message,
+        }),
     })
     const slot = createSlot({
       record: slotRecord,
@@ -152,7 +171,11 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
 
   function slotOf(id: number): Slot {
     const slot = slots.get(id)
-    if (slot === undefined) throw new LbmError('APP_NOT_FOUND', `App "${record.spec.name}" has no instance with id ${id}.`)
+    if (slot === undefined)
+      throw new LbmError(
+        'APP_NOT_FOUND',
+        `App "${record.spec.name}" has no instance with id ${id}.`,
+      )
     return slot
   }
 
@@ -162,7 +185,11 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
     record = { ...next, listens: next.listens || record.listens }
     for (const slot of record.slots) {
       const existing = slots.get(slot.id)
-      if (existing === undefined) addSlot(slot, knownReports.find(({ id }) => id === slot.id))
+      if (existing === undefined)
+        addSlot(
+          slot,
+          knownReports.find(({ id }) => id === slot.id),
+        )
       else existing.adopt({ spec: record.spec, listens: record.listens, number: slot.number })
     }
     balancer.setSpec(record.spec.balance)
@@ -180,7 +207,10 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
   }
 
   /** All or nothing: what came up beside a failed one does not stay half-started. */
-  async function stopUnlessAllCameUp(ids: readonly number[], pending: Promise<InstanceOutcome>[]): Promise<void> {
+  async function stopUnlessAllCameUp(
+    ids: readonly number[],
+    pending: Promise<InstanceOutcome>[],
+  ): Promise<void> {
     const failed = await firstFailure(pending)
     if (failed === undefined) return
     const message = `the start failed: instance ${failed.number} ${failed.message ?? 'died before it was ready'}`
@@ -198,7 +228,8 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
     const chosen = new Set(ids)
     const pending = ids.map((id) => commanded(runner(id), { type: 'stop', by }))
     // Nobody is left to take a connection: refuse new ones now instead of letting them wait.
-    if ([...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current()))) balancer.release()
+    if ([...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current())))
+      balancer.release()
     return Promise.all(pending)
   }
 
@@ -217,12 +248,18 @@ export function createAppHost(first: AppRecord, known: readonly InstanceReport[]
   }
 
   async function restartInPlace(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
-    if (record.spec.mode === 'fork') return Promise.all(ids.map((id) => commanded(runner(id), { type: 'restart', by })))
+    if (record.spec.mode === 'fork')
+      return Promise.all(ids.map((id) => commanded(runner(id), { type: 'restart', by })))
     // One after another, so that the others serve meanwhile; a failure ends it, so that they still do.
     const outcomes: InstanceOutcome[] = []
     for (const id of ids) {
       if (outcomes.some(isFailure) && !isAtRest(runner(id))) {
-        outcomes.push({ id, number: runner(id).number, result: 'superseded', message: 'left as it was: the one before failed' })
+        outcomes.push({
+          id,
+          number: runner(id).number,
+          result: 'superseded',
+          message: 'left as it was: the one before failed',
+        })
         continue
       }
       outcomes.push(await commanded(runner(id), { type: 'restart', by }))
@@ -286,7 +323,9 @@ function isFailure(outcome: InstanceOutcome): boolean {
 }
 
 /** Resolves with the first failure, as soon as it comes, or undefined when all came up. */
-async function firstFailure(pending: readonly Promise<InstanceOutcome>[]): Promise<InstanceOutcome | undefined> {
+async function firstFailure(
+  pending: readonly Promise<InstanceOutcome>[],
+): Promise<InstanceOutcome | undefined> {
   return new Promise((resolve) => {
     for (const outcome of pending) void outcome.then((value) => isFailure(value) && resolve(value))
     void Promise.all(pending).then((all) => resolve(all.find(isFailure)))

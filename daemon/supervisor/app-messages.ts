@@ -13,7 +13,12 @@ export interface AppMessages {
   /** Looks at a message of an instance. */
   receive(runner: Runner, message: unknown): void
   /** Sends to each and gathers what they answer to `action` in time. */
-  ask(runners: readonly Runner[], message: unknown, action: string, timeoutMs: number): Promise<Reply[]>
+  ask(
+    runners: readonly Runner[],
+    message: unknown,
+    action: string,
+    timeoutMs: number,
+  ): Promise<Reply[]>
 }
 
 export function createAppMessages(clock: Clock): AppMessages {
@@ -25,29 +30,46 @@ export function createAppMessages(clock: Clock): AppMessages {
       const { type, data } = message
       if (type === 'axm:action') {
         const action = data as InstanceState['axmActions'][number]
-        const others = runner.report().axmActions.filter((known) => known.action_name !== action.action_name)
+        const others = runner
+          .report()
+          .axmActions.filter((known) => known.action_name !== action.action_name)
         runner.setAxm({ axmActions: [...others, action] })
       } else if (type === 'axm:monitor') {
         runner.setAxm({ axmMonitor: { ...runner.report().axmMonitor, ...(data as object) } })
       } else if (type === 'axm:reply') {
-        const { action_name: action, return: value } = data as { action_name?: string; return?: unknown }
-        for (const wait of waiting) if (wait.id === runner.id && wait.action === action) wait.answer(value)
+        const { action_name: action, return: value } = data as {
+          action_name?: string
+          return?: unknown
+        }
+        for (const wait of waiting)
+          if (wait.id === runner.id && wait.action === action) wait.answer(value)
       }
     },
     async ask(runners, message, action, timeoutMs) {
-      const replies = await Promise.all(runners.map((runner) => askOne(runner, message, action, timeoutMs)))
+      const replies = await Promise.all(
+        runners.map((runner) => askOne(runner, message, action, timeoutMs)),
+      )
       return replies.filter((reply) => reply !== undefined)
     },
   }
 
-  function askOne(runner: Runner, message: unknown, action: string, timeoutMs: number): Promise<Reply | undefined> {
+  function askOne(
+    runner: Runner,
+    message: unknown,
+    action: string,
+    timeoutMs: number,
+  ): Promise<Reply | undefined> {
     return new Promise((resolve) => {
       const end = (reply: Reply | undefined): void => {
         waiting.delete(wait)
         timer[Symbol.dispose]()
         resolve(reply)
       }
-      const wait = { id: runner.id, action, answer: (value: unknown) => end({ id: runner.id, value }) }
+      const wait = {
+        id: runner.id,
+        action,
+        answer: (value: unknown) => end({ id: runner.id, value }),
+      }
       const timer = clock.at(after(clock.now(), timeoutMs), () => end(undefined))
       waiting.add(wait)
       if (runner.child()?.post(message) !== true) end(undefined)

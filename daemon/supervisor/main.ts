@@ -3,8 +3,8 @@
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { homePaths } from '../../src/contract/home.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
+import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -21,17 +21,22 @@ import { ownershipFile } from './ownership-file.ts'
 async function main(): Promise<void> {
   const [, , id] = process.argv
   const root = process.env['LBM_HOME']
-  if (id === undefined || root === undefined) throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
+  if (id === undefined || root === undefined)
+    throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
   process.title = `lbm supervisor ${id}`
 
   const home = homePaths(root)
   const clock = systemClock()
   const logFd = openSync(home.daemonLog, 'a', 0o600)
   const log = (event: string, fields: Record<string, unknown>): void => {
-    // The log is for reading later; a full disk must not end what runs.
     try {
-      writeSync(logFd, `${JSON.stringify({ at: new Date(clock.wall()).toISOString(), from: id, event, ...fields })}\n`)
-    } catch {}
+      writeSync(
+        logFd,
+        `${JSON.stringify({ at: new Date(clock.wall()).toISOString(), from: id, event, ...fields })}\n`,
+      )
+    } catch {
+      // A full disk: what runs is worth more than what is told of it.
+    }
   }
 
   const hosts = new Map<string, AppHost>()
@@ -111,13 +116,17 @@ async function main(): Promise<void> {
         if (daemons === 0) keeper.lost()
       })
     },
-    onBug: (error) => log('bug', { message: error instanceof Error ? (error.stack ?? error.message) : String(error) }),
+    onBug: (error) =>
+      log('bug', {
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      }),
     clock,
   })
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
 
   // It is ended by the daemon, in order; a terminal's or an init's signals are for the daemon to see.
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) process.on(signal, () => undefined)
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const)
+    process.on(signal, () => undefined)
   process.on('uncaughtException', (error) => {
     log('bug', { message: error.stack ?? error.message })
     closeSync(logFd)
@@ -126,6 +135,8 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  process.stderr.write(`lbm supervisor: ${error instanceof Error ? error.message : String(error)}\n`)
+  process.stderr.write(
+    `lbm supervisor: ${error instanceof Error ? error.message : String(error)}\n`,
+  )
   process.exit(1)
 })

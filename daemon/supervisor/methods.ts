@@ -16,15 +16,29 @@ export interface MethodsOptions {
   shutDown: () => Promise<void>
 }
 
-export function supervisorMethods({ id, version, hosts, deps, messages, shutDown }: MethodsOptions): Implementation<SupervisorApi> {
+export function supervisorMethods({
+  id,
+  version,
+  hosts,
+  deps,
+  messages,
+  shutDown,
+}: MethodsOptions): Implementation<SupervisorApi> {
   function host(key: string): AppHost {
     const found = hosts.get(key)
-    if (found === undefined) throw new LbmError('APP_NOT_FOUND', `This supervisor has no app "${key}".`)
+    if (found === undefined)
+      throw new LbmError('APP_NOT_FOUND', `This supervisor has no app "${key}".`)
     return found
   }
 
   const signalled = (key: string, ids: readonly number[], signal: string): number[] =>
-    ids.filter((one) => host(key).runner(one).child()?.signal(signal as NodeJS.Signals) === true)
+    ids.filter(
+      (one) =>
+        host(key)
+          .runner(one)
+          .child()
+          ?.signal(signal as NodeJS.Signals) === true,
+    )
 
   return {
     'supervisor.snapshot': () => ({
@@ -45,14 +59,18 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
       return { outcomes }
     },
     'app.reload': ({ key, spec, by, supersede }) => host(key).reload({ spec, by, supersede }),
-    'app.abortReload': ({ key, undo }) => ({ aborted: host(key).abortReload({ undo, message: 'called off' }) }),
+    'app.abortReload': ({ key, undo }) => ({
+      aborted: host(key).abortReload({ undo, message: 'called off' }),
+    }),
     'app.balance': ({ key, balance }) => {
       const app = host(key)
       const record = app.record()
       app.put({ ...record, spec: { ...record.spec, balance } }, [])
       return {}
     },
-    'instances.start': async ({ key, ids, wait, rollBack }) => ({ outcomes: await host(key).start(ids, { wait, rollBack }) }),
+    'instances.start': async ({ key, ids, wait, rollBack }) => ({
+      outcomes: await host(key).start(ids, { wait, rollBack }),
+    }),
     'instances.stop': async ({ key, ids, by }) => ({ outcomes: await host(key).stop(ids, by) }),
     'instances.restart': async ({ key, ids, by, wait, rolling }) => ({
       outcomes: await host(key).restart(ids, { by, wait, rolling }),
@@ -65,8 +83,13 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
     },
     'instances.stdin': ({ key, id: one, line }) => {
       const child = host(key).runner(one).child()
-      if (child === undefined) throw new LbmError('OPERATION_FAILED', `Instance ${one} is not running.`)
-      if (!child.writeStdin(line)) throw new LbmError('OPERATION_FAILED', `Instance ${one} has no stdin: it runs in cluster mode.`)
+      if (child === undefined)
+        throw new LbmError('OPERATION_FAILED', `Instance ${one} is not running.`)
+      if (!child.writeStdin(line))
+        throw new LbmError(
+          'OPERATION_FAILED',
+          `Instance ${one} has no stdin: it runs in cluster mode.`,
+        )
       return {}
     },
     'instances.message': async ({ key, ids, message, awaitReply }) => {
@@ -75,7 +98,9 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
         for (const runner of runners) runner.child()?.post(message)
         return { replies: [] }
       }
-      return { replies: await messages.ask(runners, message, awaitReply.action, awaitReply.timeoutMs) }
+      return {
+        replies: await messages.ask(runners, message, awaitReply.action, awaitReply.timeoutMs),
+      }
     },
     'logs.flush': async ({ key }) => ({ files: await each(host(key), (sink) => sink.flush()) }),
     'logs.reopen': async ({ key }) => {
@@ -90,7 +115,10 @@ export function supervisorMethods({ id, version, hosts, deps, messages, shutDown
   }
 }
 
-async function each(app: AppHost, act: (sink: ReturnType<AppHost['sinks']>[number]) => Promise<string[]>): Promise<string[]> {
+async function each(
+  app: AppHost,
+  act: (sink: ReturnType<AppHost['sinks']>[number]) => Promise<string[]>,
+): Promise<string[]> {
   const files = await Promise.all(app.sinks().map(act))
   return [...new Set(files.flat())]
 }

@@ -30,7 +30,12 @@ export function holderOfPort(port: number): PortHolder | undefined {
   if (inodes.size === 0) return undefined
   for (const name of listDirectory('/proc')) {
     if (!/^\d+$/.test(name)) continue
-    if (!listDirectory(`/proc/${name}/fd`).some((fd) => inodes.has(readLink(`/proc/${name}/fd/${fd}`)))) continue
+    if (
+      !listDirectory(`/proc/${name}/fd`).some((fd) =>
+        inodes.has(readLink(`/proc/${name}/fd/${fd}`)),
+      )
+    )
+      continue
     return { pid: Number(name), command: commandOf(name) }
   }
   return undefined

@@ -5,7 +5,19 @@ import { ALIVE_PHASES, type InstanceState as InstanceReport } from '../../src/co
 import { createRunner, type Runner, type RunnerOptions } from './instance/runner.ts'
 import type { LogSink } from './logs/log-sink.ts'
 
-export type RunnerBasics = Omit<RunnerOptions, 'id' | 'number' | 'generation' | 'spec' | 'listens' | 'known' | 'inService' | 'sink' | 'pidFile' | 'changed'>
+export type RunnerBasics = Omit<
+  RunnerOptions,
+  | 'id'
+  | 'number'
+  | 'generation'
+  | 'spec'
+  | 'listens'
+  | 'known'
+  | 'inService'
+  | 'sink'
+  | 'pidFile'
+  | 'changed'
+>
 
 export interface SlotOptions {
   record: SlotRecord
@@ -46,13 +58,20 @@ export function createSlot(options: SlotOptions): Slot {
   const { record, sink, pidFile, basics } = options
   let { spec, listens } = options
   let { number } = record
-  let current = makeRunner({ spec, generation: options.known?.generation ?? 1, known: options.known, inService: true })
+  let current = makeRunner({
+    spec,
+    generation: options.known?.generation ?? 1,
+    known: options.known,
+    inService: true,
+  })
   let rising: Runner | undefined
   let kept: Runner | undefined
   /** Draining ones, on their way out. */
   const leaving = new Set<Runner>()
 
-  function makeRunner(how: Pick<RunnerOptions, 'spec' | 'generation' | 'known' | 'inService'>): Runner {
+  function makeRunner(
+    how: Pick<RunnerOptions, 'spec' | 'generation' | 'known' | 'inService'>,
+  ): Runner {
     const runner: Runner = createRunner({
       ...basics,
       ...how,
@@ -89,7 +108,12 @@ export function createSlot(options: SlotOptions): Slot {
     },
     startRising(newSpec, generation) {
       const before = current.report()
-      rising = makeRunner({ spec: newSpec, generation, known: { ...before, restarts: before.restarts + 1 }, inService: false })
+      rising = makeRunner({
+        spec: newSpec,
+        generation,
+        known: { ...before, restarts: before.restarts + 1 },
+        inService: false,
+      })
       rising.send({ type: 'start', failFast: true })
     },
     rising: () => rising,
@@ -141,7 +165,8 @@ export function createSlot(options: SlotOptions): Slot {
 async function stopped(runner: Runner): Promise<void> {
   while (!isAtRest(runner)) {
     const outcome = runner.nextOutcome()
-    if (!['draining', 'stopping'].includes(runner.report().phase)) runner.send({ type: 'stop', by: 'reload' })
+    if (!['draining', 'stopping'].includes(runner.report().phase))
+      runner.send({ type: 'stop', by: 'reload' })
     await outcome
   }
 }

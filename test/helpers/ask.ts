@@ -9,18 +9,30 @@ export interface Answer {
   number: number
 }
 
-export function ask(port: number, path = '/', { host = '127.0.0.1' }: { host?: string } = {}): Promise<Answer> {
+export function ask(
+  port: number,
+  path = '/',
+  { host = '127.0.0.1' }: { host?: string } = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
-    const call = request({ host, port, path, agent: new Agent({ keepAlive: false }), timeout: 10_000 }, (response) => {
-      let body = ''
-      response.setEncoding('utf8')
-      response.on('data', (chunk: string) => (body += chunk))
-      response.on('error', reject)
-      response.on('end', () => {
-        const [pid = '', number = ''] = body.split(' ')
-        resolve({ status: response.statusCode ?? 0, body, pid: Number(pid), number: Number(number) })
-      })
-    })
+    const call = request(
+      { host, port, path, agent: new Agent({ keepAlive: false }), timeout: 10_000 },
+      (response) => {
+        let body = ''
+        response.setEncoding('utf8')
+        response.on('data', (chunk: string) => (body += chunk))
+        response.on('error', reject)
+        response.on('end', () => {
+          const [pid = '', number = ''] = body.split(' ')
+          resolve({
+            status: response.statusCode ?? 0,
+            body,
+            pid: Number(pid),
+            number: Number(number),
+          })
+        })
+      },
+    )
     call.on('timeout', () => call.destroy(new Error('timed out')))
     call.on('error', reject)
     call.end()

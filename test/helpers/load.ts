@@ -48,13 +48,13 @@ export function startLoad({
   timeoutMs = 15_000,
 }: LoadOptions): Load {
   const result: LoadResult = { requests: 0, failures: [], byPid: new Map() }
-  let stopped = false
+  const stopping = new AbortController()
   const agents: Agent[] = []
 
   async function client(isKeepAlive: boolean, index: number): Promise<void> {
     const agent = new Agent({ keepAlive: isKeepAlive, maxSockets: 1 })
     agents.push(agent)
-    for (let turn = index; !stopped; turn += 1) {
+    for (let turn = index; !stopping.signal.aborted; turn += 1) {
       const isPost = post && turn % 2 === 0
       const ms = slowMs > 0 ? Math.floor(Math.random() * slowMs) : 0
       await one(agent, isPost, `/?ms=${ms}`)
@@ -67,25 +67,31 @@ export function startLoad({
       result.requests += 1
       const started = performance.now()
       const fail = (why: string): void => {
-        result.failures.push(`${isPost ? 'POST' : 'GET'} ${path}: ${why} after ${Math.round(performance.now() - started)} ms`)
+        result.failures.push(
+          `${isPost ? 'POST' : 'GET'} ${path}: ${why} after ${Math.round(performance.now() - started)} ms`,
+        )
         resolve()
       }
-      const call = request({ host, port, path, agent, method: isPost ? 'POST' : 'GET', timeout: timeoutMs }, (response) => {
-        let body = ''
-        response.setEncoding('utf8')
-        response.on('data', (chunk: string) => (body += chunk))
-        response.on('error', (error) => fail(`answer broke off: ${error.message}`))
-        response.on('end', () => {
-          const wanted = isPost ? BODY.length : 0
-          const [pid, , length] = body.trim().split(' ').map(Number)
-          if (response.statusCode !== 200) fail(`status ${response.statusCode}`)
-          else if (length !== wanted || pid === undefined) fail(`wrong body ${JSON.stringify(body.slice(0, 80))}`)
-          else {
-            result.byPid.set(pid, (result.byPid.get(pid) ?? 0) + 1)
-            resolve()
-          }
-        })
-      })
+      const call = request(
+        { host, port, path, agent, method: isPost ? 'POST' : 'GET', timeout: timeoutMs },
+        (response) => {
+          let body = ''
+          response.setEncoding('utf8')
+          response.on('data', (chunk: string) => (body += chunk))
+          response.on('error', (error) => fail(`answer broke off: ${error.message}`))
+          response.on('end', () => {
+            const wanted = isPost ? BODY.length : 0
+            const [pid, , length] = body.trim().split(' ').map(Number)
+            if (response.statusCode !== 200) fail(`status ${response.statusCode}`)
+            else if (length !== wanted || pid === undefined)
+              fail(`wrong body ${JSON.stringify(body.slice(0, 80))}`)
+            else {
+              result.byPid.set(pid, (result.byPid.get(pid) ?? 0) + 1)
+              resolve()
+            }
+          })
+        },
+      )
       call.on('timeout', () => call.destroy(new Error('timed out')))
       call.on('error', (error: NodeJS.ErrnoException) => fail(error.code ?? error.message))
       call.end(isPost ? BODY : undefined)
@@ -99,7 +105,7 @@ export function startLoad({
   return {
     result,
     async stop() {
-      stopped = true
+      stopping.abort()
       await Promise.all(clients)
       for (const agent of agents) agent.destroy()
       return result

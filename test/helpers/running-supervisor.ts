@@ -30,7 +30,8 @@ export interface RunningSupervisor extends AsyncDisposable {
 
 export async function startSupervisor(): Promise<RunningSupervisor> {
   const home = tempHome()
-  for (const folder of [home.paths.runDir, home.paths.logsDir, home.paths.pidsDir]) mkdirSync(folder, { recursive: true })
+  for (const folder of [home.paths.runDir, home.paths.logsDir, home.paths.pidsDir])
+    mkdirSync(folder, { recursive: true })
   const program = spawn(process.execPath, [join(DIST, 'supervisor.cjs'), 'test'], {
     env: { ...process.env, LBM_HOME: home.paths.root },
     stdio: 'inherit',
@@ -44,7 +45,8 @@ export async function startSupervisor(): Promise<RunningSupervisor> {
       hello: { protocol: PROTOCOL, version: 'test', role: 'daemon', pid: process.pid },
       timeoutMs: 5000,
       onNotification(method, params) {
-        if (method === 'instance.changed') states.set((params as InstanceState).id, params as InstanceState)
+        if (method === 'instance.changed')
+          states.set((params as InstanceState).id, params as InstanceState)
         if (method === 'event') events.push(params as LbmEvent)
       },
     }).catch(() => undefined),
@@ -58,8 +60,15 @@ export async function startSupervisor(): Promise<RunningSupervisor> {
     async start(spec, { wait = true, rollBack = true } = {}) {
       const ids = Array.from({ length: spec.instances }, (_, number) => number)
       const slots = ids.map((id) => ({ id, number: id, desired: 'running' as const }))
-      await api.request('app.put', { record: { key: spec.name, spec, slots, listens: false, createdAt: Date.now() } })
-      const { outcomes } = await api.request('instances.start', { key: spec.name, ids, wait, rollBack })
+      await api.request('app.put', {
+        record: { key: spec.name, spec, slots, listens: false, createdAt: Date.now() },
+      })
+      const { outcomes } = await api.request('instances.start', {
+        key: spec.name,
+        ids,
+        wait,
+        rollBack,
+      })
       return outcomes
     },
     state: (id, claim) =>

@@ -8,7 +8,13 @@ import type { AppSpec } from '../../../src/contract/app.ts'
 import type { NativeHandle } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { isSameProcess, pidStart } from '../../kernel/process-identity.ts'
-import { type ProcessEntry, scanProcesses, signalAll, signalPid, treeOf } from '../../kernel/process-tree.ts'
+import {
+  type ProcessEntry,
+  scanProcesses,
+  signalAll,
+  signalPid,
+  treeOf,
+} from '../../kernel/process-tree.ts'
 import type { LogPipe, LogPipes } from '../logs/log-pipe.ts'
 import { type Command, type Spawned, spawnInstance } from './spawn.ts'
 
@@ -46,7 +52,10 @@ export interface ChildOptions {
   clock: Clock
 }
 
-export function startChild({ spec, command, env, pipes, clock }: ChildOptions, on: ChildEvents): Child | undefined {
+export function startChild(
+  { spec, command, env, pipes, clock }: ChildOptions,
+  on: ChildEvents,
+): Child | undefined {
   let spawned: Spawned
   try {
     spawned = spawnInstance(spec, command, env, pipes)
@@ -80,7 +89,12 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
   const lookAtTree = (): ProcessEntry[] => {
     const tree = spec.treekill ? treeOf(pid, scanProcesses()) : []
     // Those seen before stay known: one that left the session meanwhile is still ours to end.
-    known = [...tree, ...known.filter((old) => !tree.some((entry) => entry.pid === old.pid) && isSameProcess(old.pid, old.start))]
+    known = [
+      ...tree,
+      ...known.filter(
+        (old) => !tree.some((entry) => entry.pid === old.pid) && isSameProcess(old.pid, old.start),
+      ),
+    ]
     return known
   }
 
@@ -123,7 +137,9 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
       return true
     },
     writeStdin(line) {
-      return process.stdin !== null && process.stdin.writable && (process.stdin.write(`${line}\n`), true)
+      return (
+        process.stdin !== null && process.stdin.writable && (process.stdin.write(`${line}\n`), true)
+      )
     },
     signal: (signal) => signalPid(pid, signal),
     askToStop() {
@@ -145,7 +161,12 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
 }
 
 function isFromAgent(message: unknown): message is FromAgent {
-  return typeof message === 'object' && message !== null && 'cmd' in message && message.cmd === AGENT_COMMAND
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'cmd' in message &&
+    message.cmd === AGENT_COMMAND
+  )
 }
 
 function describeSpawnError(error: NodeJS.ErrnoException, command: Command): string {

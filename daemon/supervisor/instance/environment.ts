@@ -11,7 +11,11 @@ export interface InstanceIdentity {
 }
 
 /** Documented in docs/environment.md. */
-export function environmentOf(spec: AppSpec, { id, number, workerId }: InstanceIdentity, agent: AgentConfig): NodeJS.ProcessEnv {
+export function environmentOf(
+  spec: AppSpec,
+  { id, number, workerId }: InstanceIdentity,
+  agent: AgentConfig,
+): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = {
     ...spec.env,
     [spec.instanceVar]: String(number),
@@ -28,6 +32,7 @@ export function environmentOf(spec: AppSpec, { id, number, workerId }: InstanceI
     // Makes node:cluster in the instance its worker side; Node deletes it before the app can see it.
     if (spec.mode === 'cluster') env['NODE_UNIQUE_ID'] = String(workerId)
   }
-  if (spec.interpreterName.startsWith('python') && env['PYTHONUNBUFFERED'] === undefined) env['PYTHONUNBUFFERED'] = '1'
+  if (spec.interpreterName.startsWith('python') && env['PYTHONUNBUFFERED'] === undefined)
+    env['PYTHONUNBUFFERED'] = '1'
   return env
 }

@@ -19,8 +19,18 @@ export interface DeathFacts {
   atMs: number
 }
 
-export function explainExit({ effect, code, signal, fault, pid, uptimeMs, atMs }: DeathFacts): ExitReason {
-  const message = effect.message ?? (fault === undefined ? undefined : [fault.message, fault.place].filter(Boolean).join(' at '))
+export function explainExit({
+  effect,
+  code,
+  signal,
+  fault,
+  pid,
+  uptimeMs,
+  atMs,
+}: DeathFacts): ExitReason {
+  const message =
+    effect.message ??
+    (fault === undefined ? undefined : [fault.message, fault.place].filter(Boolean).join(' at '))
   return {
     kind: effect.kind ?? kindOf(signal, fault, effect.requestedBy !== undefined),
     code,

@@ -3,7 +3,15 @@
 import type { Requester } from '../../../src/contract/instance.ts'
 import type { Monotonic } from '../../../src/contract/units.ts'
 import { type Death, decideRestart } from './restart-policy.ts'
-import type { Counters, Effect, Instance, InstanceEvent, InstancePolicy, InstanceState, Next } from './state.ts'
+import type {
+  Counters,
+  Effect,
+  Instance,
+  InstanceEvent,
+  InstancePolicy,
+  InstanceState,
+  Next,
+} from './state.ts'
 
 /** Loaded and alive this long without a listen: a program that listens nowhere is ready. */
 const QUIET_READY_MS = 1000
@@ -16,7 +24,15 @@ type Step = [Instance, Effect[]]
 export function newInstance(counters?: Partial<Counters>): Instance {
   return {
     state: { phase: 'stopped' },
-    counters: { run: 0, restarts: 0, unstableRestarts: 0, quickDeaths: 0, backoffMs: 0, everReady: false, ...counters },
+    counters: {
+      run: 0,
+      restarts: 0,
+      unstableRestarts: 0,
+      quickDeaths: 0,
+      backoffMs: 0,
+      everReady: false,
+      ...counters,
+    },
   }
 }
 
@@ -24,7 +40,9 @@ export function newInstance(counters?: Partial<Counters>): Instance {
 export function nextDeadline({ state }: Instance): Monotonic | undefined {
   switch (state.phase) {
     case 'starting':
-      return state.quietReadyAt !== undefined && state.quietReadyAt < state.deadline ? state.quietReadyAt : state.deadline
+      return state.quietReadyAt !== undefined && state.quietReadyAt < state.deadline
+        ? state.quietReadyAt
+        : state.deadline
     case 'draining':
     case 'stopping':
       return state.deadline
@@ -38,10 +56,27 @@ export function nextDeadline({ state }: Instance): Monotonic | undefined {
 }
 
 /** Events that mean nothing in this state, or come from an earlier run, return it unchanged. */
-export function stepInstance(instance: Instance, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+export function stepInstance(
+  instance: Instance,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   if ('run' in event && event.run !== instance.counters.run) return [instance, []]
   if (event.type === 'reset') {
-    return [{ ...instance, counters: { ...instance.counters, restarts: 0, unstableRestarts: 0, quickDeaths: 0, backoffMs: 0 } }, []]
+    return [
+      {
+        ...instance,
+        counters: {
+          ...instance.counters,
+          restarts: 0,
+          unstableRestarts: 0,
+          quickDeaths: 0,
+          backoffMs: 0,
+        },
+      },
+      [],
+    ]
   }
   const { state } = instance
   switch (state.phase) {
@@ -61,12 +96,23 @@ export function stepInstance(instance: Instance, event: InstanceEvent, policy: I
   }
 }
 
-function stepAtRest(instance: Instance, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepAtRest(
+  instance: Instance,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'start':
-      return spawn(instance, policy, now, { failFast: event.failFast, counters: forgiven(instance.counters) })
+      return spawn(instance, policy, now, {
+        failFast: event.failFast,
+        counters: forgiven(instance.counters),
+      })
     case 'restart':
-      return spawn(instance, policy, now, { failFast: false, counters: forgiven(instance.counters) })
+      return spawn(instance, policy, now, {
+        failFast: false,
+        counters: forgiven(instance.counters),
+      })
     case 'stop':
       return [{ ...instance, state: { phase: 'stopped' } }, [{ type: 'settle', result: 'stopped' }]]
     case 'give-up':
@@ -78,32 +124,70 @@ function stepAtRest(instance: Instance, event: InstanceEvent, policy: InstancePo
 
 type Starting = Extract<InstanceState, { phase: 'starting' }>
 
-function stepStarting(instance: Instance, state: Starting, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepStarting(
+  instance: Instance,
+  state: Starting,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'loaded':
-      return listenIsExpected(policy) ? [instance, []] : [{ ...instance, state: { ...state, quietReadyAt: plus(now, QUIET_READY_MS) } }, []]
+      return listenIsExpected(policy)
+        ? [instance, []]
+        : [{ ...instance, state: { ...state, quietReadyAt: plus(now, QUIET_READY_MS) } }, []]
     case 'listening':
-      return policy.waitReady || policy.hasReadinessProbe ? [instance, []] : becomeReady(instance, state)
+      return policy.waitReady || policy.hasReadinessProbe
+        ? [instance, []]
+        : becomeReady(instance, state)
     case 'said-ready':
       return becomeReady(instance, state)
     case 'tick':
-      if (state.quietReadyAt !== undefined && now >= state.quietReadyAt) return becomeReady(instance, state, 'listens nowhere')
+      if (state.quietReadyAt !== undefined && now >= state.quietReadyAt)
+        return becomeReady(instance, state, 'listens nowhere')
       if (now < state.deadline) return [instance, []]
-      return beginStopping(instance, state, policy, now, { next: 'fail', by: 'listen-timeout', wasReady: false, failFast: state.failFast })
-    case 'stop':
-      return beginStopping(instance, state, policy, now, { next: 'stop', by: event.by, wasReady: false, failFast: false })
-    case 'restart':
-      return beginStopping(instance, state, policy, now, { next: 'restart', by: event.by, wasReady: false, failFast: false })
-    case 'spawn-failed':
-      return afterDeath(instance, { code: null, signal: null, uptimeMs: 0, wasReady: false, random: 0 }, policy, now, {
+      return beginStopping(instance, state, policy, now, {
+        next: 'fail',
+        by: 'listen-timeout',
+        wasReady: false,
         failFast: state.failFast,
-        kind: 'spawn-failed',
-        message: event.message,
       })
+    case 'stop':
+      return beginStopping(instance, state, policy, now, {
+        next: 'stop',
+        by: event.by,
+        wasReady: false,
+        failFast: false,
+      })
+    case 'restart':
+      return beginStopping(instance, state, policy, now, {
+        next: 'restart',
+        by: event.by,
+        wasReady: false,
+        failFast: false,
+      })
+    case 'spawn-failed':
+      return afterDeath(
+        instance,
+        { code: null, signal: null, uptimeMs: 0, wasReady: false, random: 0 },
+        policy,
+        now,
+        {
+          failFast: state.failFast,
+          kind: 'spawn-failed',
+          message: event.message,
+        },
+      )
     case 'exited':
       return afterDeath(
         instance,
-        { code: event.code, signal: event.signal, uptimeMs: now - state.startedAt, wasReady: false, random: event.random },
+        {
+          code: event.code,
+          signal: event.signal,
+          uptimeMs: now - state.startedAt,
+          wasReady: false,
+          random: event.random,
+        },
         policy,
         now,
         { failFast: state.failFast },
@@ -115,7 +199,13 @@ function stepStarting(instance: Instance, state: Starting, event: InstanceEvent,
 
 type Ready = Extract<InstanceState, { phase: 'ready' }>
 
-function stepReady(instance: Instance, state: Ready, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepReady(
+  instance: Instance,
+  state: Ready,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'start':
       return [instance, [{ type: 'settle', result: 'ready' }]]
@@ -132,7 +222,13 @@ function stepReady(instance: Instance, state: Ready, event: InstanceEvent, polic
     case 'exited':
       return afterDeath(
         instance,
-        { code: event.code, signal: event.signal, uptimeMs: now - state.startedAt, wasReady: true, random: event.random },
+        {
+          code: event.code,
+          signal: event.signal,
+          uptimeMs: now - state.startedAt,
+          wasReady: true,
+          random: event.random,
+        },
         policy,
         now,
         { failFast: false },
@@ -144,15 +240,36 @@ function stepReady(instance: Instance, state: Ready, event: InstanceEvent, polic
 
 type Draining = Extract<InstanceState, { phase: 'draining' }>
 
-function stepDraining(instance: Instance, state: Draining, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepDraining(
+  instance: Instance,
+  state: Draining,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'drained':
-      return beginStopping(instance, state, policy, now, { next: state.next, by: state.by, wasReady: true, failFast: state.failFast })
+      return beginStopping(instance, state, policy, now, {
+        next: state.next,
+        by: state.by,
+        wasReady: true,
+        failFast: state.failFast,
+      })
     case 'tick':
       if (now < state.deadline) return [instance, []]
-      return beginStopping(instance, state, policy, now, { next: state.next, by: state.by, wasReady: true, failFast: state.failFast })
+      return beginStopping(instance, state, policy, now, {
+        next: state.next,
+        by: state.by,
+        wasReady: true,
+        failFast: state.failFast,
+      })
     case 'exited':
-      return afterRequestedEnd(instance, { next: state.next, by: state.by, wasReady: true, failFast: state.failFast }, policy, now)
+      return afterRequestedEnd(
+        instance,
+        { next: state.next, by: state.by, wasReady: true, failFast: state.failFast },
+        policy,
+        now,
+      )
     default:
       return [withNext(instance, state, event), []]
   }
@@ -160,13 +277,23 @@ function stepDraining(instance: Instance, state: Draining, event: InstanceEvent,
 
 type Stopping = Extract<InstanceState, { phase: 'stopping' }>
 
-function stepStopping(instance: Instance, state: Stopping, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepStopping(
+  instance: Instance,
+  state: Stopping,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'tick':
       if (now < state.deadline) return [instance, []]
-      if (state.kills >= MAX_KILLS) return giveUp(instance, `pid could not be killed after ${state.kills} SIGKILLs`)
+      if (state.kills >= MAX_KILLS)
+        return giveUp(instance, `pid could not be killed after ${state.kills} SIGKILLs`)
       return [
-        { ...instance, state: { ...state, kills: state.kills + 1, deadline: plus(now, KILL_RETRY_MS) } },
+        {
+          ...instance,
+          state: { ...state, kills: state.kills + 1, deadline: plus(now, KILL_RETRY_MS) },
+        },
         [{ type: 'kill-tree', run: state.run }],
       ]
     case 'exited':
@@ -179,14 +306,28 @@ function stepStopping(instance: Instance, state: Stopping, event: InstanceEvent,
 
 type Backoff = Extract<InstanceState, { phase: 'backoff' }>
 
-function stepBackoff(instance: Instance, state: Backoff, event: InstanceEvent, policy: InstancePolicy, now: Monotonic): Step {
+function stepBackoff(
+  instance: Instance,
+  state: Backoff,
+  event: InstanceEvent,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   switch (event.type) {
     case 'tick':
-      return now < state.retryAt ? [instance, []] : spawn(instance, policy, now, { failFast: false })
+      return now < state.retryAt
+        ? [instance, []]
+        : spawn(instance, policy, now, { failFast: false })
     case 'start':
-      return spawn(instance, policy, now, { failFast: event.failFast, counters: forgiven(instance.counters) })
+      return spawn(instance, policy, now, {
+        failFast: event.failFast,
+        counters: forgiven(instance.counters),
+      })
     case 'restart':
-      return spawn(instance, policy, now, { failFast: false, counters: forgiven(instance.counters) })
+      return spawn(instance, policy, now, {
+        failFast: false,
+        counters: forgiven(instance.counters),
+      })
     case 'stop':
       return [{ ...instance, state: { phase: 'stopped' } }, [{ type: 'settle', result: 'stopped' }]]
     case 'give-up':
@@ -196,7 +337,12 @@ function stepBackoff(instance: Instance, state: Backoff, event: InstanceEvent, p
   }
 }
 
-function spawn(instance: Instance, policy: InstancePolicy, now: Monotonic, how: { failFast: boolean; counters?: Counters }): Step {
+function spawn(
+  instance: Instance,
+  policy: InstancePolicy,
+  now: Monotonic,
+  how: { failFast: boolean; counters?: Counters },
+): Step {
   const counters = { ...(how.counters ?? instance.counters) }
   counters.run = instance.counters.run + 1
   const state: Starting = {
@@ -206,7 +352,8 @@ function spawn(instance: Instance, policy: InstancePolicy, now: Monotonic, how: 
     deadline: plus(now, policy.listenTimeoutMs),
     failFast: how.failFast,
   }
-  if (!policy.reportsLoaded && !listenIsExpected(policy)) state.quietReadyAt = plus(now, QUIET_READY_MS)
+  if (!policy.reportsLoaded && !listenIsExpected(policy))
+    state.quietReadyAt = plus(now, QUIET_READY_MS)
   return [{ state, counters }, [{ type: 'spawn', run: counters.run }]]
 }
 
@@ -222,7 +369,9 @@ function becomeReady(instance: Instance, state: Starting, note?: string): Step {
       counters: { ...instance.counters, everReady: true },
     },
     [
-      note === undefined ? { type: 'became-ready', run: state.run } : { type: 'became-ready', run: state.run, note },
+      note === undefined
+        ? { type: 'became-ready', run: state.run }
+        : { type: 'became-ready', run: state.run, note },
       { type: 'rotation', run: state.run, inRotation: true },
       { type: 'settle', result: 'ready' },
     ],
@@ -230,11 +379,23 @@ function becomeReady(instance: Instance, state: Starting, note?: string): Step {
 }
 
 /** Balancing stops choosing it first; only then is it asked to finish. */
-function beginDrain(instance: Instance, state: Ready, policy: InstancePolicy, now: Monotonic, next: Next, by: Requester): Step {
+function beginDrain(
+  instance: Instance,
+  state: Ready,
+  policy: InstancePolicy,
+  now: Monotonic,
+  next: Next,
+  by: Requester,
+): Step {
   const { run } = state
   const outOfRotation: Effect = { type: 'rotation', run, inRotation: false }
   if (!policy.canDrain) {
-    const [stopping, effects] = beginStopping(instance, state, policy, now, { next, by, wasReady: true, failFast: false })
+    const [stopping, effects] = beginStopping(instance, state, policy, now, {
+      next,
+      by,
+      wasReady: true,
+      failFast: false,
+    })
     return [stopping, [outOfRotation, ...effects]]
   }
   return [
@@ -250,7 +411,10 @@ function beginDrain(instance: Instance, state: Ready, policy: InstancePolicy, no
         failFast: false,
       },
     },
-    [outOfRotation, { type: 'drain', run, idleMs: policy.drainIdleMs, timeoutMs: policy.drainTimeoutMs }],
+    [
+      outOfRotation,
+      { type: 'drain', run, idleMs: policy.drainIdleMs, timeoutMs: policy.drainTimeoutMs },
+    ],
   ]
 }
 
@@ -269,7 +433,17 @@ function beginStopping(
   end: RequestedEnd,
 ): Step {
   return [
-    { ...instance, state: { phase: 'stopping', run, startedAt, deadline: plus(now, policy.killTimeoutMs), kills: 0, ...end } },
+    {
+      ...instance,
+      state: {
+        phase: 'stopping',
+        run,
+        startedAt,
+        deadline: plus(now, policy.killTimeoutMs),
+        kills: 0,
+        ...end,
+      },
+    },
     [{ type: 'stop-signal', run }],
   ]
 }
@@ -290,7 +464,12 @@ function withNext(instance: Instance, state: Draining | Stopping, event: Instanc
   }
 }
 
-function afterRequestedEnd(instance: Instance, end: RequestedEnd, policy: InstancePolicy, now: Monotonic): Step {
+function afterRequestedEnd(
+  instance: Instance,
+  end: RequestedEnd,
+  policy: InstancePolicy,
+  now: Monotonic,
+): Step {
   const died: Effect = {
     type: 'died',
     run: instance.counters.run,
@@ -298,7 +477,11 @@ function afterRequestedEnd(instance: Instance, end: RequestedEnd, policy: Instan
     wasReady: end.wasReady,
     restartInMs: end.next === 'restart' ? 0 : null,
   }
-  if (end.next === 'stop') return [{ ...instance, state: { phase: 'stopped' } }, [died, { type: 'settle', result: 'stopped' }]]
+  if (end.next === 'stop')
+    return [
+      { ...instance, state: { phase: 'stopped' } },
+      [died, { type: 'settle', result: 'stopped' }],
+    ]
   if (end.next === 'restart') {
     const counters = { ...forgiven(instance.counters), restarts: instance.counters.restarts + 1 }
     const [started, effects] = spawn(instance, policy, now, { failFast: end.failFast, counters })
@@ -308,11 +491,20 @@ function afterRequestedEnd(instance: Instance, end: RequestedEnd, policy: Instan
 }
 
 /** The listen time-out ended it: a quick death like any other, but told as what it was. */
-function afterFailedStart(instance: Instance, died: Effect, policy: InstancePolicy, now: Monotonic, failFast: boolean): Step {
+function afterFailedStart(
+  instance: Instance,
+  died: Effect,
+  policy: InstancePolicy,
+  now: Monotonic,
+  failFast: boolean,
+): Step {
   const message = `not ready within ${policy.listenTimeoutMs} ms (listen_timeout)`
   const settle: Effect = { type: 'settle', result: 'timed-out', message }
   if (failFast) {
-    return [{ ...instance, state: { phase: 'errored', message } }, [died, { type: 'errored', message }, settle]]
+    return [
+      { ...instance, state: { phase: 'errored', message } },
+      [died, { type: 'errored', message }, settle],
+    ]
   }
   const [next, effects] = afterDeath(
     instance,
@@ -321,7 +513,15 @@ function afterFailedStart(instance: Instance, died: Effect, policy: InstancePoli
     now,
     { failFast: false },
   )
-  return [next, [...effects.map((effect) => (effect.type === 'died' ? mergeDied(effect, died) : effect)).filter(notSettle), settle]]
+  return [
+    next,
+    [
+      ...effects
+        .map((effect) => (effect.type === 'died' ? mergeDied(effect, died) : effect))
+        .filter(notSettle),
+      settle,
+    ],
+  ]
 }
 
 function mergeDied(decided: Extract<Effect, { type: 'died' }>, died: Effect): Effect {
@@ -354,11 +554,17 @@ function afterDeath(
   }
   if (how.failFast) {
     const message = how.message ?? 'died before it was ready'
-    return [{ state: { phase: 'errored', message }, counters }, [died(null), { type: 'errored', message }, { type: 'settle', result: 'failed' }]]
+    return [
+      { state: { phase: 'errored', message }, counters },
+      [died(null), { type: 'errored', message }, { type: 'settle', result: 'failed' }],
+    ]
   }
   if (decision.action === 'give-up') {
     const { message } = decision
-    return [{ state: { phase: 'errored', message }, counters }, [died(null), { type: 'errored', message }, { type: 'settle', result: 'failed' }]]
+    return [
+      { state: { phase: 'errored', message }, counters },
+      [died(null), { type: 'errored', message }, { type: 'settle', result: 'failed' }],
+    ]
   }
   const settle: Effect[] = death.wasReady ? [] : [{ type: 'settle', result: 'failed' }]
   if (decision.delayMs === 0) {
@@ -366,7 +572,10 @@ function afterDeath(
     return [started, [died(0), ...settle, ...effects]]
   }
   const { delayMs } = decision
-  return [{ state: { phase: 'backoff', retryAt: plus(now, delayMs), delayMs }, counters }, [died(delayMs), ...settle]]
+  return [
+    { state: { phase: 'backoff', retryAt: plus(now, delayMs), delayMs }, counters },
+    [died(delayMs), ...settle],
+  ]
 }
 
 function giveUp(instance: Instance, message: string): Step {

@@ -25,7 +25,11 @@ export type RestartDecision =
   | { action: 'give-up'; message: string; counters: Counters }
 
 /** Decides after a death that nobody asked for. */
-export function decideRestart(death: Death, policy: InstancePolicy, before: Counters): RestartDecision {
+export function decideRestart(
+  death: Death,
+  policy: InstancePolicy,
+  before: Counters,
+): RestartDecision {
   const quick = death.uptimeMs < policy.minUptimeMs || !death.wasReady
   const counters: Counters = {
     ...before,
@@ -43,7 +47,11 @@ export function decideRestart(death: Death, policy: InstancePolicy, before: Coun
     }
   }
   const { delayMs, backoffMs } = delayOf(policy, counters, death.random)
-  return { action: 'restart', delayMs, counters: { ...counters, backoffMs, restarts: counters.restarts + 1 } }
+  return {
+    action: 'restart',
+    delayMs,
+    counters: { ...counters, backoffMs, restarts: counters.restarts + 1 },
+  }
 }
 
 function mayNotReturn(death: Death, policy: InstancePolicy): boolean {
@@ -52,9 +60,16 @@ function mayNotReturn(death: Death, policy: InstancePolicy): boolean {
   return death.code !== null && policy.stopExitCodes.includes(death.code)
 }
 
-function delayOf(policy: InstancePolicy, counters: Counters, random: number): { delayMs: number; backoffMs: number } {
+function delayOf(
+  policy: InstancePolicy,
+  counters: Counters,
+  random: number,
+): { delayMs: number; backoffMs: number } {
   if (policy.expBackoffRestartDelayMs > 0) {
-    const grown = counters.backoffMs === 0 ? policy.expBackoffRestartDelayMs : Math.floor(counters.backoffMs * 1.5)
+    const grown =
+      counters.backoffMs === 0
+        ? policy.expBackoffRestartDelayMs
+        : Math.floor(counters.backoffMs * 1.5)
     const backoffMs = Math.min(grown, MAX_DELAY_MS)
     return { delayMs: backoffMs, backoffMs }
   }

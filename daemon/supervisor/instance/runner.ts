@@ -3,7 +3,11 @@
 import { AGENT_COMMAND, type FromAgent } from '../../../src/contract/agent.ts'
 import type { AppSpec } from '../../../src/contract/app.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
-import type { ExitReason, InstanceState as InstanceReport, ListeningAt } from '../../../src/contract/instance.ts'
+import type {
+  ExitReason,
+  InstanceState as InstanceReport,
+  ListeningAt,
+} from '../../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { Balancer, NativeHandle } from '../../balancer/port.ts'
 import { type Clock } from '../../kernel/clock.ts'
@@ -141,7 +145,8 @@ export function createRunner(options: RunnerOptions): Runner {
   function announceStop({ state: before }: Instance, { state }: Instance): void {
     const ends = state.phase === 'draining' || state.phase === 'stopping'
     const ended = before.phase === 'draining' || before.phase === 'stopping'
-    if (ends && !ended) options.emit({ ...eventBase(), type: 'instance.stopping', id, number, by: state.by })
+    if (ends && !ended)
+      options.emit({ ...eventBase(), type: 'instance.stopping', id, number, by: state.by })
   }
 
   function carryOut(effect: Effect): void {
@@ -150,7 +155,8 @@ export function createRunner(options: RunnerOptions): Runner {
         startProcess(effect.run)
         break
       case 'rotation':
-        if (process?.run === effect.run) balancer.setInRotation(process.memberId, effect.inRotation && inService)
+        if (process?.run === effect.run)
+          balancer.setInRotation(process.memberId, effect.inRotation && inService)
         break
       case 'drain':
         drain(effect)
@@ -168,7 +174,13 @@ export function createRunner(options: RunnerOptions): Runner {
         recordDeath(effect)
         break
       case 'errored':
-        options.emit({ ...eventBase(), type: 'instance.errored', id, number, message: effect.message })
+        options.emit({
+          ...eventBase(),
+          type: 'instance.errored',
+          id,
+          number,
+          message: effect.message,
+        })
         break
       case 'settle':
         settle(effect)
@@ -208,14 +220,25 @@ export function createRunner(options: RunnerOptions): Runner {
     }
     balancer.attach({ id: memberId, number, send: child.send })
     writePidFile(options.pidFile, child.pid)
-    options.emit({ ...eventBase(), type: 'instance.started', id, number, pid: child.pid, generation })
+    options.emit({
+      ...eventBase(),
+      type: 'instance.started',
+      id,
+      number,
+      pid: child.pid,
+      generation,
+    })
   }
 
   function drain({ run, idleMs, timeoutMs }: Extract<Effect, { type: 'drain' }>): void {
-    process?.child.send({ cmd: AGENT_COMMAND, act: 'drain', idleMs, timeoutMs }, undefined, (error) => {
-      // A closed channel cannot answer; the stop signal ends what it had open.
-      if (error !== null) send({ type: 'drained', run })
-    })
+    process?.child.send(
+      { cmd: AGENT_COMMAND, act: 'drain', idleMs, timeoutMs },
+      undefined,
+      (error) => {
+        // A closed channel cannot answer; the stop signal ends what it had open.
+        if (error !== null) send({ type: 'drained', run })
+      },
+    )
   }
 
   function becameReady(note: string | undefined): void {
@@ -271,15 +294,32 @@ export function createRunner(options: RunnerOptions): Runner {
     })
     lastExit = exit
     if (dead === undefined) {
-      options.emit({ ...eventBase(), type: 'instance.exited', id, number, exit, willRestartInMs: effect.restartInMs })
+      options.emit({
+        ...eventBase(),
+        type: 'instance.exited',
+        id,
+        number,
+        exit,
+        willRestartInMs: effect.restartInMs,
+      })
       return
     }
     // The restart does not wait for the pipes; what is told of the death does.
     lastOutput = Promise.all([dead.out.ended, dead.error.ended]).then(() => {
       const errorLines = dead.error.lastLines(LAST_LINES)
-      const told = withLastLines(exit, errorLines.length > 0 ? errorLines : dead.out.lastLines(LAST_LINES))
+      const told = withLastLines(
+        exit,
+        errorLines.length > 0 ? errorLines : dead.out.lastLines(LAST_LINES),
+      )
       if (lastExit === exit) lastExit = told
-      options.emit({ ...eventBase(), type: 'instance.exited', id, number, exit: told, willRestartInMs: effect.restartInMs })
+      options.emit({
+        ...eventBase(),
+        type: 'instance.exited',
+        id,
+        number,
+        exit: told,
+        willRestartInMs: effect.restartInMs,
+      })
       publish()
     })
   }
@@ -344,7 +384,11 @@ export function createRunner(options: RunnerOptions): Runner {
     setInService(wanted) {
       inService = wanted
       const { state } = instance
-      if (process !== undefined) balancer.setInRotation(process.memberId, wanted && state.phase === 'ready' && state.inRotation)
+      if (process !== undefined)
+        balancer.setInRotation(
+          process.memberId,
+          wanted && state.phase === 'ready' && state.inRotation,
+        )
     },
     memberId: () => process?.memberId,
     listeningAt(at) {

@@ -16,7 +16,10 @@ export interface Command {
 export function commandOf(spec: AppSpec, agentPath: string): Command {
   if (spec.interpreter === undefined) return { file: spec.script, args: spec.args }
   const preload = spec.runtime === 'node' ? ['--require', agentPath] : []
-  return { file: spec.interpreter, args: [...preload, ...spec.interpreterArgs, spec.script, ...spec.args] }
+  return {
+    file: spec.interpreter,
+    args: [...preload, ...spec.interpreterArgs, spec.script, ...spec.args],
+  }
 }
 
 export interface Spawned {
@@ -30,7 +33,12 @@ export interface Spawned {
  * channel, as PM2 gives to any program.
  * @throws Error with a sentence for the user when the process cannot be made
  */
-export function spawnInstance(spec: AppSpec, command: Command, env: NodeJS.ProcessEnv, pipes: LogPipes): Spawned {
+export function spawnInstance(
+  spec: AppSpec,
+  command: Command,
+  env: NodeJS.ProcessEnv,
+  pipes: LogPipes,
+): Spawned {
   // The kernel's ENOENT would name the program instead.
   const cwd = statSync(spec.cwd, { throwIfNoEntry: false })
   if (cwd === undefined) throw new Error(`the working directory ${spec.cwd} is not there`)
@@ -42,7 +50,12 @@ export function spawnInstance(spec: AppSpec, command: Command, env: NodeJS.Proce
       cwd: spec.cwd,
       env,
       detached: true,
-      stdio: [spec.mode === 'cluster' ? 'ignore' : 'pipe', out?.writeFd ?? 'pipe', error?.writeFd ?? 'pipe', 'ipc'],
+      stdio: [
+        spec.mode === 'cluster' ? 'ignore' : 'pipe',
+        out?.writeFd ?? 'pipe',
+        error?.writeFd ?? 'pipe',
+        'ipc',
+      ],
       ...(spec.uid === undefined ? {} : { uid: spec.uid }),
       ...(spec.gid === undefined ? {} : { gid: spec.gid }),
     })

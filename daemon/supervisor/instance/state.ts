@@ -24,7 +24,15 @@ export type InstanceState =
       failFast: boolean
     }
   | { phase: 'ready'; run: Run; startedAt: Monotonic; inRotation: boolean }
-  | { phase: 'draining'; run: Run; startedAt: Monotonic; deadline: Monotonic; next: Next; by: Requester; failFast: boolean }
+  | {
+      phase: 'draining'
+      run: Run
+      startedAt: Monotonic
+      deadline: Monotonic
+      next: Next
+      by: Requester
+      failFast: boolean
+    }
   | {
       phase: 'stopping'
       run: Run
@@ -113,7 +121,19 @@ export type Effect =
   | { type: 'stop-signal'; run: Run }
   | { type: 'kill-tree'; run: Run }
   | { type: 'became-ready'; run: Run; note?: string }
-  | { type: 'died'; run: Run; requestedBy?: Requester; wasReady: boolean; restartInMs: number | null; kind?: DeathKind; message?: string }
+  | {
+      type: 'died'
+      run: Run
+      requestedBy?: Requester
+      wasReady: boolean
+      restartInMs: number | null
+      kind?: DeathKind
+      message?: string
+    }
   | { type: 'errored'; message: string }
   /** Answers whoever waits for a command to come out. */
-  | { type: 'settle'; result: 'ready' | 'stopped' | 'completed' | 'failed' | 'timed-out'; message?: string }
+  | {
+      type: 'settle'
+      result: 'ready' | 'stopped' | 'completed' | 'failed' | 'timed-out'
+      message?: string
+    }

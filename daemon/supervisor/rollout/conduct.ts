@@ -59,7 +59,11 @@ export function conductRollout({ plan, clock, carryOut }: ConductOptions): Condu
     timer?.[Symbol.dispose]()
     timer = undefined
     if (rollout.phase === 'ended') {
-      finish({ result: rollout.result, replaced: rollout.replaced.length, failure: rollout.failure })
+      finish({
+        result: rollout.result,
+        replaced: rollout.replaced.length,
+        failure: rollout.failure,
+      })
       return
     }
     const deadline: Monotonic | undefined = nextRolloutDeadline(rollout)

@@ -36,7 +36,12 @@ export type Rollout =
       failure: Failure | undefined
     }
   | { phase: 'soaking'; plan: RolloutPlan; replaced: readonly number[]; until: Monotonic }
-  | { phase: 'ended'; result: RolloutResult; failure: Failure | undefined; replaced: readonly number[] }
+  | {
+      phase: 'ended'
+      result: RolloutResult
+      failure: Failure | undefined
+      replaced: readonly number[]
+    }
 
 export type RolloutResult = 'done' | 'rolled-back' | 'superseded'
 
@@ -63,7 +68,10 @@ type Step = [Rollout, RolloutEffect[]]
 type Moving = Extract<Rollout, { phase: 'forward' | 'back' }>
 
 export function beginRollout(plan: RolloutPlan): Step {
-  return fill({ phase: 'forward', plan, waiting: plan.ids, rising: [], replaced: [], failure: undefined }, 0 as Monotonic)
+  return fill(
+    { phase: 'forward', plan, waiting: plan.ids, rising: [], replaced: [], failure: undefined },
+    0 as Monotonic,
+  )
 }
 
 export function nextRolloutDeadline(rollout: Rollout): Monotonic | undefined {
@@ -80,7 +88,9 @@ export function stepRollout(rollout: Rollout, event: RolloutEvent, now: Monotoni
     case 'ready':
       return [withReady(rollout, event.id, now), []]
     case 'failed':
-      return rollout.rising.some(({ id }) => id === event.id) ? failed(rollout, event, now) : [rollout, []]
+      return rollout.rising.some(({ id }) => id === event.id)
+        ? failed(rollout, event, now)
+        : [rollout, []]
     case 'tick':
       return promoteProven(rollout, now)
     case 'abort':
@@ -90,22 +100,33 @@ export function stepRollout(rollout: Rollout, event: RolloutEvent, now: Monotoni
 
 function withReady(rollout: Moving, id: number, now: Monotonic): Moving {
   const until = plus(now, rollout.plan.minUptimeMs)
-  return { ...rollout, rising: rollout.rising.map((one) => (one.id === id ? { id, until: one.until ?? until } : one)) }
+  return {
+    ...rollout,
+    rising: rollout.rising.map((one) => (one.id === id ? { id, until: one.until ?? until } : one)),
+  }
 }
 
 function promoteProven(rollout: Moving, now: Monotonic): Step {
-  const proven = rollout.rising.filter(({ until }) => until !== undefined && now >= until).map(({ id }) => id)
+  const proven = rollout.rising
+    .filter(({ until }) => until !== undefined && now >= until)
+    .map(({ id }) => id)
   if (proven.length === 0) return [rollout, []]
   const keepOld = rollout.phase === 'forward' && rollout.plan.soakMs > 0
   const [next, effects] = fill(
     {
       ...rollout,
       rising: rollout.rising.filter(({ id }) => !proven.includes(id)),
-      replaced: rollout.phase === 'forward' ? [...rollout.replaced, ...proven] : rollout.replaced.filter((id) => !proven.includes(id)),
+      replaced:
+        rollout.phase === 'forward'
+          ? [...rollout.replaced, ...proven]
+          : rollout.replaced.filter((id) => !proven.includes(id)),
     },
     now,
   )
-  return [next, [...proven.map((id): RolloutEffect => ({ type: 'promote', id, keepOld })), ...effects]]
+  return [
+    next,
+    [...proven.map((id): RolloutEffect => ({ type: 'promote', id, keepOld })), ...effects],
+  ]
 }
 
 /** Starts as many as the surge allows; ends when nothing is left to do. */
@@ -122,13 +143,24 @@ function fill(rollout: Moving, now: Monotonic): Step {
   if (filled.rising.length > 0) return [filled, effects]
   if (filled.phase === 'back') return end(filled, 'rolled-back')
   if (filled.plan.soakMs === 0) return end(filled, 'done')
-  return [{ phase: 'soaking', plan: filled.plan, replaced: filled.replaced, until: plus(now, filled.plan.soakMs) }, effects]
+  return [
+    {
+      phase: 'soaking',
+      plan: filled.plan,
+      replaced: filled.replaced,
+      until: plus(now, filled.plan.soakMs),
+    },
+    effects,
+  ]
 }
 
 function failed(rollout: Moving, { id, message }: Failure, now: Monotonic): Step {
   if (rollout.phase === 'back') {
     // Its old definition does not come up any more either: what is in place there stays.
-    const [next, effects] = fill({ ...rollout, rising: rollout.rising.filter((one) => one.id !== id) }, now)
+    const [next, effects] = fill(
+      { ...rollout, rising: rollout.rising.filter((one) => one.id !== id) },
+      now,
+    )
     return [next, [{ type: 'discard', id }, ...effects]]
   }
   return turnBack(rollout, { id, message }, now)
@@ -138,21 +170,39 @@ function turnBack(rollout: Moving, failure: Failure | undefined, now: Monotonic)
   const discards = rollout.rising.map(({ id }): RolloutEffect => ({ type: 'discard', id }))
   if (rollout.plan.soakMs > 0) {
     const restores = rollout.replaced.map((id): RolloutEffect => ({ type: 'restore', id }))
-    return [{ phase: 'ended', result: 'rolled-back', failure, replaced: [] }, [...discards, ...restores]]
+    return [
+      { phase: 'ended', result: 'rolled-back', failure, replaced: [] },
+      [...discards, ...restores],
+    ]
   }
-  const [next, effects] = fill({ ...rollout, phase: 'back', waiting: rollout.replaced, rising: [], failure }, now)
+  const [next, effects] = fill(
+    { ...rollout, phase: 'back', waiting: rollout.replaced, rising: [], failure },
+    now,
+  )
   return [next, [...discards, ...effects]]
 }
 
-function aborted(rollout: Moving, { undo, message }: { undo: boolean; message: string }, now: Monotonic): Step {
-  if (undo) return rollout.phase === 'back' ? [rollout, []] : turnBack(rollout, { id: -1, message }, now)
+function aborted(
+  rollout: Moving,
+  { undo, message }: { undo: boolean; message: string },
+  now: Monotonic,
+): Step {
+  if (undo)
+    return rollout.phase === 'back' ? [rollout, []] : turnBack(rollout, { id: -1, message }, now)
   const discards = rollout.rising.map(({ id }): RolloutEffect => ({ type: 'discard', id }))
-  const retires = rollout.plan.soakMs > 0 ? rollout.replaced.map((id): RolloutEffect => ({ type: 'retire-old', id })) : []
+  const retires =
+    rollout.plan.soakMs > 0
+      ? rollout.replaced.map((id): RolloutEffect => ({ type: 'retire-old', id }))
+      : []
   const [ended] = end(rollout, 'superseded')
   return [ended, [...discards, ...retires]]
 }
 
-function stepSoaking(rollout: Extract<Rollout, { phase: 'soaking' }>, event: RolloutEvent, now: Monotonic): Step {
+function stepSoaking(
+  rollout: Extract<Rollout, { phase: 'soaking' }>,
+  event: RolloutEvent,
+  now: Monotonic,
+): Step {
   const { replaced } = rollout
   const retire = (): RolloutEffect[] => replaced.map((id) => ({ type: 'retire-old', id }))
   const restore = (failure: Failure): Step => [

@@ -2,7 +2,12 @@
 
 import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
-import type { ExitReason, InstanceState as InstanceReport, ListeningAt, Requester } from '../../../src/contract/instance.ts'
+import type {
+  ExitReason,
+  InstanceState as InstanceReport,
+  ListeningAt,
+  Requester,
+} from '../../../src/contract/instance.ts'
 import type { InstanceOutcome, RolloutOutcome } from '../../../src/contract/supervisor.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { describeExit } from '../instance/exit-reason.ts'
@@ -61,11 +66,23 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
   async function run({ spec, by, ids }: ReloadRequest): Promise<RolloutOutcome> {
     const before = record().spec
     const chosen = ids ?? record().slots.map(({ id }) => id)
-    generation = Math.max(generation, ...chosen.map((id) => slot(id)?.current().generation ?? 0)) + 1
+    generation =
+      Math.max(generation, ...chosen.map((id) => slot(id)?.current().generation ?? 0)) + 1
     const toldOtherwise = !isSame(before.env, spec.env) || !isSame(before.args, spec.args)
-    const mine: UnderWay = { generation, toldOtherwise, ready: new Set(), failed: undefined, conducted: undefined as never }
+    const mine: UnderWay = {
+      generation,
+      toldOtherwise,
+      ready: new Set(),
+      failed: undefined,
+      conducted: undefined as never,
+    }
     underWay = mine
-    const plan = { ids: chosen, maxSurge: spec.maxSurge, minUptimeMs: spec.reloadMinUptimeMs, soakMs: spec.soakMs }
+    const plan = {
+      ids: chosen,
+      maxSurge: spec.maxSurge,
+      minUptimeMs: spec.reloadMinUptimeMs,
+      soakMs: spec.soakMs,
+    }
     const ended = new Promise<RolloutEnd>((resolve) => {
       // The first effects come while it is made; they need to find it.
       queueMicrotask(() => {
@@ -80,8 +97,15 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     const end = await ended
     underWay = undefined
     if (end.result !== 'rolled-back') commit(spec)
-    const message = end.failure?.message ?? (end.result === 'superseded' ? `superseded (${by})` : undefined)
-    emit({ ...base(), type: 'rollout.ended', generation: mine.generation, result: end.result, ...(message === undefined ? {} : { message }) })
+    const message =
+      end.failure?.message ?? (end.result === 'superseded' ? `superseded (${by})` : undefined)
+    emit({
+      ...base(),
+      type: 'rollout.ended',
+      generation: mine.generation,
+      result: end.result,
+      ...(message === undefined ? {} : { message }),
+    })
     return {
       result: end.result,
       generation: mine.generation,
@@ -93,11 +117,21 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
 
   const base = (): { v: 1; atMs: number; app: string } => ({ v: 1, atMs: clock.wall(), app })
 
-  function carryOut(effect: RolloutEffect, { mine, spec, before }: { mine: UnderWay; spec: AppSpec; before: AppSpec }): void {
+  function carryOut(
+    effect: RolloutEffect,
+    { mine, spec, before }: { mine: UnderWay; spec: AppSpec; before: AppSpec },
+  ): void {
     const target = slot(effect.id)
     if (target === undefined) return
     const progress = (phase: string): void =>
-      emit({ ...base(), type: 'rollout.progress', generation: mine.generation, id: effect.id, number: target.current().number, phase })
+      emit({
+        ...base(),
+        type: 'rollout.progress',
+        generation: mine.generation,
+        id: effect.id,
+        number: target.current().number,
+        phase,
+      })
     switch (effect.type) {
       case 'start':
         progress(effect.definition === 'new' ? 'starting' : 'bringing back')
@@ -171,16 +205,31 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
   function listensLike(report: InstanceReport, target: Slot): boolean {
     const serving = target.current()
     if (isAtRest(serving)) return true
-    return serving.report().listening.every((place) => report.listening.some((other) => other.port === place.port && (place.port >= 0 || other.address === place.address)))
+    return serving
+      .report()
+      .listening.every((place) =>
+        report.listening.some(
+          (other) =>
+            other.port === place.port && (place.port >= 0 || other.address === place.address),
+        ),
+      )
   }
 
   function servingChanged(report: InstanceReport): void {
     // Only a soaking rollout listens to those in service.
-    if (underWay === undefined || report.phase === 'ready' || report.generation !== underWay.generation) return
+    if (
+      underWay === undefined ||
+      report.phase === 'ready' ||
+      report.generation !== underWay.generation
+    )
+      return
     const mine = underWay
     const target = slot(report.id)
     if (target === undefined || ['draining', 'stopping', 'stopped'].includes(report.phase)) return
-    void target.current().outputWritten().then(() => fail(mine, target, lostOutcome(report)))
+    void target
+      .current()
+      .outputWritten()
+      .then(() => fail(mine, target, lostOutcome(report)))
   }
 
   function abort(how: { undo: boolean; message: string }): boolean {
@@ -197,7 +246,14 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 function lostOutcome({ id, number, lastExit }: InstanceReport): InstanceOutcome {
-  return { id, number, result: 'failed', ...(lastExit === undefined ? { message: 'lost its readiness' } : { exit: lastExit, message: describeDeath(lastExit) }) }
+  return {
+    id,
+    number,
+    result: 'failed',
+    ...(lastExit === undefined
+      ? { message: 'lost its readiness' }
+      : { exit: lastExit, message: describeDeath(lastExit) }),
+  }
 }
 
 function describeDeath(exit: ExitReason): string {

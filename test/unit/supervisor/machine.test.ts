@@ -1,8 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { newInstance, nextDeadline, stepInstance } from '../../../daemon/supervisor/instance/machine.ts'
-import type { Effect, Instance, InstanceEvent, InstancePolicy } from '../../../daemon/supervisor/instance/state.ts'
+import {
+  newInstance,
+  nextDeadline,
+  stepInstance,
+} from '../../../daemon/supervisor/instance/machine.ts'
+import type {
+  Effect,
+  Instance,
+  InstanceEvent,
+  InstancePolicy,
+} from '../../../daemon/supervisor/instance/state.ts'
 import type { Monotonic } from '../../../src/contract/units.ts'
 
 const POLICY: InstancePolicy = {
@@ -52,7 +61,11 @@ function world(policy: Partial<InstancePolicy> = {}) {
     /** Lets time alone pass, from deadline to deadline. */
     settleByTime(): number {
       let steps = 0
-      for (let at = nextDeadline(instance); at !== undefined && steps < 100; at = nextDeadline(instance)) {
+      for (
+        let at = nextDeadline(instance);
+        at !== undefined && steps < 100;
+        at = nextDeadline(instance)
+      ) {
         now = at
         ;[instance, effects] = stepInstance(instance, { type: 'tick' }, rules, now)
         steps += 1
@@ -70,13 +83,18 @@ function world(policy: Partial<InstancePolicy> = {}) {
 }
 
 const types = (effects: Effect[]): string[] => effects.map(({ type }) => type)
-const settled = (effects: Effect[]): string | undefined => effects.find((effect) => effect.type === 'settle')?.result
+const settled = (effects: Effect[]): string | undefined =>
+  effects.find((effect) => effect.type === 'settle')?.result
 
 describe('readiness', () => {
   test('starting: first listen → ready and in rotation', () => {
     const app = world()
     app.send({ type: 'start', failFast: true })
-    expect(types(app.send({ type: 'listening', run: 1 }))).toEqual(['became-ready', 'rotation', 'settle'])
+    expect(types(app.send({ type: 'listening', run: 1 }))).toEqual([
+      'became-ready',
+      'rotation',
+      'settle',
+    ])
     expect(app.phase).toBe('ready')
   })
 
@@ -117,9 +135,13 @@ describe('readiness', () => {
   test('ready: readiness lost → out of rotation, not killed; found again → back', () => {
     const app = world()
     app.upAndReady()
-    expect(app.send({ type: 'readiness', run: 1, ready: false })).toEqual([{ type: 'rotation', run: 1, inRotation: false }])
+    expect(app.send({ type: 'readiness', run: 1, ready: false })).toEqual([
+      { type: 'rotation', run: 1, inRotation: false },
+    ])
     expect(app.phase).toBe('ready')
-    expect(app.send({ type: 'readiness', run: 1, ready: true })).toEqual([{ type: 'rotation', run: 1, inRotation: true }])
+    expect(app.send({ type: 'readiness', run: 1, ready: true })).toEqual([
+      { type: 'rotation', run: 1, inRotation: true },
+    ])
   })
 })
 
@@ -139,7 +161,8 @@ describe('stopping', () => {
     app.send({ type: 'stop', by: 'command' })
     expect(app.advance(9_999)).toEqual([])
     expect(app.advance(1)).toEqual([{ type: 'kill-tree', run: 1 }])
-    for (let again = 0; again < 4; again += 1) expect(app.advance(1000)).toEqual([{ type: 'kill-tree', run: 1 }])
+    for (let again = 0; again < 4; again += 1)
+      expect(app.advance(1000)).toEqual([{ type: 'kill-tree', run: 1 }])
     expect(settled(app.advance(1000))).toBe('failed')
     expect(app.phase).toBe('errored')
   })
@@ -275,7 +298,12 @@ describe('laws', () => {
     fc.constant((run: number) => ({ type: 'drained', run }) as const),
     fc.boolean().map((ready) => (run: number) => ({ type: 'readiness', run, ready }) as const),
     fc.constant((run: number) => ({ type: 'spawn-failed', run, message: 'no' }) as const),
-    fc.integer({ min: 0, max: 3 }).map((code) => (run: number) => ({ type: 'exited', run, code, signal: null, random: 0.5 }) as const),
+    fc
+      .integer({ min: 0, max: 3 })
+      .map(
+        (code) => (run: number) =>
+          ({ type: 'exited', run, code, signal: null, random: 0.5 }) as const,
+      ),
     fc.constant(() => ({ type: 'tick' }) as const),
   )
   const policies = fc.record({
@@ -314,7 +342,12 @@ describe('laws', () => {
               expect(alive).toBeUndefined()
               alive = effect.run
             }
-            if (effect.type === 'stop-signal' || effect.type === 'kill-tree' || effect.type === 'drain') expect(effect.run).toBe(alive)
+            if (
+              effect.type === 'stop-signal' ||
+              effect.type === 'kill-tree' ||
+              effect.type === 'drain'
+            )
+              expect(effect.run).toBe(alive)
             // Given up on after every SIGKILL: nothing more is sent to it.
             if (effect.type === 'errored') alive = undefined
           }
@@ -323,7 +356,11 @@ describe('laws', () => {
           const next = make(app.counters.run)
           if (next.type === 'exited' || next.type === 'spawn-failed') {
             // A spawn that failed says so before anything else can come of it.
-            if (alive === undefined || (next.type === 'spawn-failed' && !['starting', 'stopping'].includes(app.phase))) continue
+            if (
+              alive === undefined ||
+              (next.type === 'spawn-failed' && !['starting', 'stopping'].includes(app.phase))
+            )
+              continue
             alive = undefined
           }
           follow(app.send(next))

@@ -107,8 +107,14 @@ describe('forward', () => {
 describe('failure', () => {
   test('the first fails → nothing was touched', () => {
     const app = world()
-    expect(app.send({ type: 'failed', id: 0, message: 'threw' })).toEqual([{ type: 'discard', id: 0 }])
-    expect(app.rollout).toMatchObject({ phase: 'ended', result: 'rolled-back', failure: { id: 0, message: 'threw' } })
+    expect(app.send({ type: 'failed', id: 0, message: 'threw' })).toEqual([
+      { type: 'discard', id: 0 },
+    ])
+    expect(app.rollout).toMatchObject({
+      phase: 'ended',
+      result: 'rolled-back',
+      failure: { id: 0, message: 'threw' },
+    })
     expect(app.serving()).toEqual(['old', 'old', 'old', 'old'])
   })
 
@@ -163,7 +169,10 @@ test('laws: under any order of events every number is served, the surge holds, a
     { weight: 3, arbitrary: fc.constant({ type: 'tick' as const }) },
     fc.boolean().map((undo) => ({ type: 'abort' as const, undo, message: 'stop' })),
   )
-  const plans = fc.record({ maxSurge: fc.integer({ min: 1, max: 5 }), soakMs: fc.constantFrom(0, 5000) })
+  const plans = fc.record({
+    maxSurge: fc.integer({ min: 1, max: 5 }),
+    soakMs: fc.constantFrom(0, 5000),
+  })
   const moves = fc.array(fc.tuple(event, fc.integer({ min: 0, max: 3000 })), { maxLength: 40 })
   fc.assert(
     fc.property(plans, moves, (plan, steps) => {
