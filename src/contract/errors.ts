@@ -5,12 +5,14 @@ export const ERROR_CODES = {
   USAGE: 'The command line or a value in it is wrong.',
   CONFIG_INVALID: 'An ecosystem file or an app definition does not hold.',
   SCRIPT_NOT_FOUND: 'The script, binary or command to run is not there, or cannot be run.',
-  INTERPRETER_NOT_FOUND: 'The program that should run the script is not there, or is too old for it.',
+  INTERPRETER_NOT_FOUND:
+    'The program that should run the script is not there, or is too old for it.',
   CWD_UNREADABLE: 'The working directory is not there or may not be entered.',
   APP_NOT_FOUND: 'No app, instance or namespace matches the selector.',
   APP_EXISTS: 'An app of that name is there already.',
   START_FAILED: 'An instance died before it was ready.',
   START_TIMED_OUT: 'An instance was not ready in its listen_timeout.',
+  TIMED_OUT: 'The time that the command was given (--timeout) ran out; what it began goes on.',
   OPERATION_FAILED: 'What was asked for could not be done; the message says why.',
   NOTHING_TO_DO: 'What was asked for is the case already.',
   HOME_UNUSABLE: 'LBM_HOME cannot be written, or belongs to somebody else.',
@@ -24,10 +26,10 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES
 
-/** Exit code of the command that meets the error: 2 for wrong usage, 3 for a time-out, else 1. */
+/** Exit code of the command that meets the error: 2 for wrong usage, 3 when its own time ran out, else 1. */
 export function exitCodeOf(code: ErrorCode): 1 | 2 | 3 {
   if (code === 'USAGE' || code === 'CONFIG_INVALID') return 2
-  return code === 'START_TIMED_OUT' ? 3 : 1
+  return code === 'TIMED_OUT' ? 3 : 1
 }
 
 export interface WireError {
@@ -71,7 +73,9 @@ export function toWireError(error: unknown): WireError {
 }
 
 export function fromWireError(wire: WireError): LbmError {
-  return new LbmError(wire.code in ERROR_CODES ? wire.code : 'INTERNAL', wire.message, { hint: wire.hint })
+  return new LbmError(wire.code in ERROR_CODES ? wire.code : 'INTERNAL', wire.message, {
+    hint: wire.hint,
+  })
 }
 
 /** `Did you mean "api"?`, or the list of what there is, or undefined when there is nothing to offer. */
@@ -94,7 +98,9 @@ export function nearestOf(given: string, known: readonly string[]): string | und
       bestDistance = distance
     }
   }
-  return best !== undefined && bestDistance <= Math.max(2, Math.floor(best.length / 3)) ? best : undefined
+  return best !== undefined && bestDistance <= Math.max(2, Math.floor(best.length / 3))
+    ? best
+    : undefined
 }
 
 /** Levenshtein distance by rows (Wagner & Fischer 1974). */

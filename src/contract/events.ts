@@ -13,7 +13,13 @@ export type LbmEvent = EventBase &
   (
     | { type: 'instance.started'; id: number; number: number; pid: number; generation: number }
     | { type: 'instance.ready'; id: number; number: number; pid: number; readyAfterMs: number }
-    | { type: 'instance.exited'; id: number; number: number; exit: ExitReason; willRestartInMs: number | null }
+    | {
+        type: 'instance.exited'
+        id: number
+        number: number
+        exit: ExitReason
+        willRestartInMs: number | null
+      }
     | { type: 'instance.errored'; id: number; number: number; message: string }
     | { type: 'instance.stopping'; id: number; number: number; by: Requester }
     | { type: 'instance.message'; id: number; message: unknown }

@@ -13,7 +13,15 @@ export type Status =
   | 'one-launch-status'
 
 /** lbm's own, finer. */
-export type Phase = 'starting' | 'ready' | 'unready' | 'draining' | 'stopping' | 'backoff' | 'stopped' | 'errored'
+export type Phase =
+  | 'starting'
+  | 'ready'
+  | 'unready'
+  | 'draining'
+  | 'stopping'
+  | 'backoff'
+  | 'stopped'
+  | 'errored'
 
 export const STATUS_OF: Record<Phase, Status> = {
   starting: 'launching',
@@ -29,7 +37,13 @@ export const STATUS_OF: Record<Phase, Status> = {
 /** Phases that must end by themselves: each has a deadline. */
 export const TRANSITIONAL_PHASES: readonly Phase[] = ['starting', 'draining', 'stopping', 'backoff']
 /** Phases in which a process exists. */
-export const ALIVE_PHASES: readonly Phase[] = ['starting', 'ready', 'unready', 'draining', 'stopping']
+export const ALIVE_PHASES: readonly Phase[] = [
+  'starting',
+  'ready',
+  'unready',
+  'draining',
+  'stopping',
+]
 
 /** Who or what asked for an end. */
 export type Requester =

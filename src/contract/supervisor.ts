@@ -72,10 +72,18 @@ export interface SupervisorApi {
     result: { signalled: number[] }
   }
   'instances.reset': { params: { key: string; ids: number[] }; result: Record<string, never> }
-  'instances.stdin': { params: { key: string; id: number; line: string }; result: Record<string, never> }
+  'instances.stdin': {
+    params: { key: string; id: number; line: string }
+    result: Record<string, never>
+  }
   /** Sends a message over the IPC channel; `awaitReply` waits for an `axm:reply` of that action. */
   'instances.message': {
-    params: { key: string; ids: number[]; message: unknown; awaitReply?: { action: string; timeoutMs: number } }
+    params: {
+      key: string
+      ids: number[]
+      message: unknown
+      awaitReply?: { action: string; timeoutMs: number }
+    }
     result: { replies: { id: number; value: unknown }[] }
   }
   'logs.flush': { params: { key: string }; result: { files: string[] } }

@@ -29,7 +29,8 @@ const SIZE_STEPS = ['', 'k', 'm', 'g', 't']
  * @returns undefined when the text is not a size
  */
 export function parseBytes(value: string | number): number | undefined {
-  if (typeof value === 'number') return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined
+  if (typeof value === 'number')
+    return Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined
   const match = SIZE.exec(value.trim())
   if (match === null) return undefined
   return Math.round(Number(match[1]) * 1024 ** SIZE_STEPS.indexOf((match[2] ?? '').toLowerCase()))
