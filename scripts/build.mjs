@@ -58,6 +58,7 @@ function written(entries) {
     Object.entries(entries).filter(([name, path]) => {
       if (path && existsSync(path)) return true
       console.warn(`build: no source for ${name} yet, skipped`)
+      if (process.env['CI']) process.exitCode = 1
       return false
     }),
   )
