@@ -4,11 +4,13 @@ import { getSystemErrorMap } from 'node:util'
 
 import type { Monotonic } from '../../../src/contract/units.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
-import { countLines, createByteQueue, endsLine, SLAB_BYTES, type SlabPool } from './byte-queue.ts'
-import { createDestination, type Rotation } from './destination.ts'
+import { countLines, createByteQueue, SLAB_BYTES, type SlabPool } from './byte-queue.ts'
+import type { Destination } from './destination.ts'
 import type { DropRing } from './drop-ring.ts'
+import { createDroppedLines } from './dropped-lines.ts'
 import { isErrno } from './open-for-append.ts'
 import { planWrite } from './plan-write.ts'
+import { createProgress } from './progress.ts'
 import { createRest } from './rest.ts'
 
 /** Between two writes, unless a slab is full: lines appear this much later, and a flood costs 250 writes a second. */
@@ -33,24 +35,15 @@ export interface LogLoss {
 
 export interface LogFileOptions {
   path: string
-  /** Asked at each rotation, so that a changed definition holds at once. */
-  rotation: () => Rotation
+  destination: Destination
   clock: Clock
   pool: SlabPool
   ring: DropRing
   /** Makes a line of the log, newline included, out of a remark of lbm's. */
   remark: (text: string) => Buffer
   onLoss: (loss: LogLoss) => void
-  onRotated: () => void
   /** The file is not touched before. */
   opensAfter: Promise<void>
-}
-
-/** The line about dropped lines, as far as it is not yet written. */
-interface Note {
-  rest: Buffer
-  lines: number
-  isBegun: boolean
 }
 
 export interface LogFile {
@@ -70,13 +63,9 @@ export interface LogFile {
 }
 
 export function createLogFile(options: LogFileOptions): LogFile {
-  const { path, clock, pool, ring, remark, onLoss, opensAfter } = options
-  const destination = createDestination({
-    ...options,
-    onRotationFailed: (error) =>
-      onLoss({ file: path, lines: 0, message: `cannot be rotated: ${reasonOf(error)}` }),
-  })
+  const { path, destination, clock, pool, ring, remark, onLoss, opensAfter } = options
   const queue = createByteQueue(pool)
+  const progress = createProgress()
   const rest = createRest(clock)
   const jobs: (() => Promise<void>)[] = []
 
@@ -85,28 +74,34 @@ export function createLogFile(options: LogFileOptions): LogFile {
   let inFlightBytes = 0
   let lastWriteAt = -Infinity as Monotonic
   let waitingSince = -Infinity as Monotonic
-  /** Why nothing can be written now. */
-  let trouble: string | undefined
-  let warnedAt = -Infinity as Monotonic
+  /** The last write failed. */
+  let isFailing = false
   /** A write takes too long. */
   let isStalled = false
   let stallTimer: Disposable | undefined
+  let warnedAt = -Infinity as Monotonic
+  /** Of the last failure. */
   let reason = ''
-  let droppedLines = 0
-  let note: Note | undefined
-  let appendedBytes = 0
-  let goneBytes = 0
-  let drainWaiters: { atBytes: number; resolve: () => void }[] = []
   let writableWaiters: (() => void)[] = []
 
-  const isStuck = (): boolean => trouble !== undefined || isStalled
-  const membership = ring.join({ stuckBytes: () => (isStuck() ? queue.size() : 0), dropOldest })
+  const isStuck = (): boolean => isFailing || isStalled
+  const dropped = createDroppedLines({
+    queue,
+    destination,
+    remark,
+    reason: () => reason,
+    onTold: (lines) => onLoss({ file: path, lines, message: reason }),
+  })
+  const membership = ring.join({
+    stuckBytes: () => (isStuck() ? queue.size() : 0),
+    dropOldest: (bytes) => progress.remove(dropped.drop(bytes, inFlightBytes)),
+  })
 
   function append(bytes: Buffer): boolean {
     if (isClosed) return true
     if (queue.size() === 0) waitingSince = clock.now()
     queue.append(bytes)
-    appendedBytes += bytes.length
+    progress.add(bytes.length)
     if (!isPumping) void pump()
     if (isStuck()) {
       ring.trim()
@@ -120,8 +115,8 @@ export function createLogFile(options: LogFileOptions): LogFile {
   }
 
   function dueAt(): Monotonic {
-    if (drainWaiters.length > 0 || queue.size() >= SLAB_BYTES || queue.size() === 0)
-      return -Infinity as Monotonic
+    const isUrgent = progress.isWaitedFor() || queue.size() >= SLAB_BYTES || queue.size() === 0
+    if (isUrgent) return -Infinity as Monotonic
     const hasLine = queue.lastLineEnd(queue.size()) > 0
     return hasLine ? after(lastWriteAt, GATHER_MS) : after(waitingSince, UNFINISHED_MS)
   }
@@ -132,21 +127,23 @@ export function createLogFile(options: LogFileOptions): LogFile {
     for (;;) {
       const job = jobs.shift()
       if (job !== undefined) await job()
-      else if (isClosed || (queue.size() === 0 && droppedLines === 0 && note === undefined)) break
+      else if (isClosed || isAllWritten()) break
       else if (dueAt() > clock.now()) await rest.until(dueAt())
       else await tryWrite()
     }
     isPumping = false
   }
 
+  const isAllWritten = (): boolean => queue.size() === 0 && !dropped.isUntold()
+
   async function tryWrite(): Promise<void> {
     try {
       await writeSome()
-      trouble = undefined
+      isFailing = false
       isStalled = false
-      settle()
+      letGo()
     } catch (error) {
-      await enterTrouble(error)
+      await fail(error)
       const retryMs = isErrno(error, 'EAGAIN') ? FULL_PIPE_RETRY_MS : RETRY_MS
       if (jobs.length === 0) await rest.until(after(clock.now(), retryMs))
     }
@@ -158,23 +155,18 @@ export function createLogFile(options: LogFileOptions): LogFile {
       await destination.close()
     }
     await destination.open()
-    if (
-      note !== undefined ||
-      (droppedLines > 0 && (!destination.isMidLine() || queue.nextLineEnd(0) === -1))
-    ) {
-      await writeNote()
-      return
-    }
+    if (dropped.mayTell()) return await dropped.tell()
     const plan = planWrite({
       queue,
       fileBytes: destination.bytes(),
       maxBytes: destination.maxBytes(),
       isMidLine: destination.isMidLine(),
       isDue: destination.isDue(),
-      restOfLineOnly: droppedLines > 0,
+      restOfLineOnly: dropped.isUntold(),
     })
     if (plan.type === 'rotate') await destination.rotate()
     else await writeQueued(plan.bytes)
+    return undefined
   }
 
   async function writeQueued(bytes: number): Promise<void> {
@@ -183,7 +175,7 @@ export function createLogFile(options: LogFileOptions): LogFile {
     try {
       const written = await destination.write(queue.views(bytes))
       queue.consume(written)
-      goneBytes += written
+      progress.remove(written)
       waitingSince = clock.now()
     } finally {
       inFlightBytes = 0
@@ -191,36 +183,9 @@ export function createLogFile(options: LogFileOptions): LogFile {
   }
 
   async function writeAll(): Promise<void> {
-    if (queue.size() === 0 && note === undefined) return
+    if (isAllWritten()) return
     await writeSome()
     await writeAll()
-  }
-
-  async function writeNote(): Promise<void> {
-    const { rest: text, lines, isBegun } = note ?? newNote()
-    let written: number
-    try {
-      written = await destination.write([text])
-    } catch (error) {
-      // Nothing of it is in the file: more may be dropped before the next try.
-      if (!isBegun) droppedLines += lines
-      note = isBegun ? { rest: text, lines, isBegun } : undefined
-      throw error
-    }
-    note =
-      written < text.length ? { rest: text.subarray(written), lines, isBegun: true } : undefined
-    if (note === undefined) onLoss({ file: path, lines, message: reason })
-  }
-
-  function newNote(): Note {
-    const lines = droppedLines
-    const text = remark(`[lbm] ${lines} ${lines === 1 ? 'line' : 'lines'} dropped: ${reason}`)
-    droppedLines = 0
-    return {
-      rest: destination.isMidLine() ? Buffer.concat([Buffer.of(10), text]) : text,
-      lines,
-      isBegun: false,
-    }
   }
 
   async function finishLine(): Promise<void> {
@@ -228,10 +193,10 @@ export function createLogFile(options: LogFileOptions): LogFile {
     if (end !== -1) await writeQueued(end)
   }
 
-  async function enterTrouble(error: unknown): Promise<void> {
+  async function fail(error: unknown): Promise<void> {
     reason = reasonOf(error)
-    const isNew = trouble === undefined
-    trouble = reason
+    const isNew = !isFailing
+    isFailing = true
     // What a new try cannot mend on the same descriptor needs a new one.
     if (!isErrno(error, 'ENOSPC', 'EDQUOT', 'EAGAIN'))
       await destination.close().catch(() => undefined)
@@ -240,41 +205,19 @@ export function createLogFile(options: LogFileOptions): LogFile {
       onLoss({ file: path, lines: 0, message: reason })
     }
     ring.trim()
-    settle()
-  }
-
-  /** A named pipe without a reader, or with a slow one, is no reason to alarm anybody. */
-  function isOrdinary(error: unknown): boolean {
-    return isErrno(error, 'ENXIO', 'EAGAIN', 'EPIPE')
+    letGo()
   }
 
   function stall(): void {
     reason = 'the disk is too slow'
     isStalled = true
     ring.trim()
-    settle()
-  }
-
-  function dropOldest(bytes: number): void {
-    const size = queue.size()
-    const isMidLine =
-      inFlightBytes === 0 ? destination.isMidLine() : queue.byteAt(inFlightBytes - 1) !== 10
-    const restEnd = isMidLine ? queue.nextLineEnd(inFlightBytes) : inFlightBytes
-    const start = restEnd === -1 || restEnd === size ? inFlightBytes : restEnd
-    if (start === size) return
-    const end = queue.nextLineEnd(Math.min(start + bytes, size) - 1)
-    const dropped = queue.remove(start, end === -1 ? size : end)
-    droppedLines += countLines(dropped) + (endsLine(dropped) ? 0 : 1)
-    goneBytes += dropped.length
+    letGo()
   }
 
   /** Lets go who waits for what is the case now. */
-  function settle(): void {
-    drainWaiters = drainWaiters.filter(({ atBytes, resolve }) => {
-      const isOver = goneBytes >= atBytes || isStuck()
-      if (isOver) resolve()
-      return !isOver
-    })
+  function letGo(): void {
+    if (isStuck()) progress.release()
     if (queue.size() > HIGH_WATER_BYTES / 2 && !isStuck()) return
     stallTimer?.[Symbol.dispose]()
     stallTimer = undefined
@@ -297,17 +240,16 @@ export function createLogFile(options: LogFileOptions): LogFile {
         await destination.close()
         await destination.open()
       } catch (error) {
-        await enterTrouble(error)
+        await fail(error)
       }
     })
   }
 
   function drained(): Promise<void> {
-    if (isStuck() || goneBytes >= appendedBytes) return Promise.resolve()
-    return new Promise((resolve) => {
-      drainWaiters.push({ atBytes: appendedBytes, resolve })
-      rest.wake()
-    })
+    if (isStuck()) return Promise.resolve()
+    const caughtUp = progress.caughtUp()
+    rest.wake()
+    return caughtUp
   }
 
   // At once: people look for the file before the first line.
@@ -319,13 +261,13 @@ export function createLogFile(options: LogFileOptions): LogFile {
     writable: () =>
       new Promise((resolve) => {
         writableWaiters.push(resolve)
-        settle()
+        letGo()
       }),
     takeUnfinished() {
       const from = queue.lastLineEnd(queue.size())
       const isBegun = from < inFlightBytes || (from === 0 && destination.isMidLine())
       if (isBegun || from === queue.size()) return undefined
-      goneBytes += queue.size() - from
+      progress.remove(queue.size() - from)
       return queue.remove(from, queue.size())
     },
     drained,
@@ -334,9 +276,9 @@ export function createLogFile(options: LogFileOptions): LogFile {
       exclusively(async () => {
         const lines = queue.lastLineEnd(queue.size())
         queue.consume(lines)
-        goneBytes += lines
+        progress.remove(lines)
         await destination.truncate()
-        settle()
+        letGo()
       }),
     reopen,
     async close() {
@@ -349,14 +291,19 @@ export function createLogFile(options: LogFileOptions): LogFile {
       })
       membership[Symbol.dispose]()
       stallTimer?.[Symbol.dispose]()
-      const lost = countLines(Buffer.concat(queue.views(queue.size()))) + droppedLines
-      if (lost > 0) onLoss({ file: path, lines: lost, message: reason })
+      const lines = countLines(Buffer.concat(queue.views(queue.size()))) + dropped.untoldLines()
+      if (lines > 0) onLoss({ file: path, lines, message: reason })
     },
   }
 }
 
+/** A named pipe without a reader, or with a slow one, is no reason to alarm anybody. */
+function isOrdinary(error: unknown): boolean {
+  return isErrno(error, 'ENXIO', 'EAGAIN', 'EPIPE')
+}
+
 /** `no space left on device` rather than `ENOSPC: no space left on device, write`. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const errno = 'errno' in error ? Number(error.errno) : 0
   return getSystemErrorMap().get(errno)?.[1] ?? error.message

@@ -6,9 +6,10 @@ import type { LogSpec } from '../../../src/contract/app.ts'
 import type { Clock } from '../../kernel/clock.ts'
 import { createSlabPool } from './byte-queue.ts'
 import { compressRotated } from './compress-rotated.ts'
+import { createDestination } from './destination.ts'
 import { createDropRing, type DropRing } from './drop-ring.ts'
 import { createInlets, type Inlet } from './inlets.ts'
-import { createLogFile, type LogFile, type LogLoss } from './log-file.ts'
+import { createLogFile, type LogFile, type LogLoss, reasonOf } from './log-file.ts'
 
 export interface LogFilesRegistry extends AsyncDisposable {
   use(request: LogFileRequest): LogFileUse
@@ -33,7 +34,7 @@ export interface LogFileUse extends AsyncDisposable {
 interface Entry {
   file: LogFile
   openInlet: () => Inlet
-  /** The newest last: its definition and its listener count. */
+  /** The newest is the last: its definition and its listener are the ones that count. */
   users: LogFileRequest[]
   closed: Promise<void>
   compression: AbortController
@@ -51,35 +52,37 @@ export function createLogFilesRegistry({ clock }: { clock: Clock }): LogFilesReg
     return ring
   }
 
+  const compress = ({ path, exclusively }: LogFile, spec: LogSpec, signal: AbortSignal): void => {
+    if (!spec.compress) return
+    // One at a time; what fails is tried again at the next rotation.
+    compressing = compressing
+      .then(() => compressRotated({ path, kept: spec.maxFiles - 1, exclusively, signal }))
+      .catch(() => undefined)
+  }
+
   const create = (request: LogFileRequest, opensAfter: Promise<void>): Entry => {
     const users: LogFileRequest[] = []
     const newest = (): LogFileRequest => users.at(-1) ?? request
     const compression = new AbortController()
+    const { path } = request
+    const onLoss = (loss: LogLoss): void => newest().onLoss(loss)
+    const destination = createDestination({
+      path,
+      clock,
+      rotation: () => newest().spec,
+      onRotated: () => compress(file, newest().spec, compression.signal),
+      onRotationFailed: (error) =>
+        onLoss({ file: path, lines: 0, message: `cannot be rotated: ${reasonOf(error)}` }),
+    })
     const file = createLogFile({
-      path: request.path,
+      path,
+      destination,
       clock,
       pool,
       ring: ringOf(request.appName),
-      rotation: () => newest().spec,
       remark: (text) => newest().remark(text),
-      onLoss: (loss) => newest().onLoss(loss),
+      onLoss,
       opensAfter,
-      onRotated() {
-        const { compress, maxFiles } = newest().spec
-        if (!compress) return
-        const { exclusively } = file
-        // One at a time; what fails is tried again at the next rotation.
-        compressing = compressing
-          .then(() =>
-            compressRotated({
-              path: file.path,
-              kept: maxFiles - 1,
-              exclusively,
-              signal: compression.signal,
-            }),
-          )
-          .catch(() => undefined)
-      },
     })
     return { file, openInlet: createInlets(file), users, closed: opensAfter, compression }
   }

@@ -1,7 +1,7 @@
 /** Rotation by rename, with logrotate's names: `app.log` → `app.log.1` → `app.log.2`, compressed ones `app.log.2.gz`. */
 
 import type { Stats } from 'node:fs'
-import { type FileHandle, rename, unlink } from 'node:fs/promises'
+import { access, type FileHandle, rename, unlink } from 'node:fs/promises'
 
 import { isErrno } from './open-for-append.ts'
 
@@ -12,13 +12,25 @@ const SUFFIXES = ['', '.gz']
  * @param kept how many old files stay, at least 1
  */
 export async function shiftFiles(path: string, kept: number): Promise<void> {
-  await removeFrom(path, kept)
-  for (let number = kept - 1; number >= 1; number -= 1) {
+  let free = 1
+  while (free <= kept && (await isTaken(path, free))) free += 1
+  if (free > kept) {
+    free = kept
+    await removeFrom(path, kept)
+  }
+  for (let number = free - 1; number >= 1; number -= 1) {
     for (const suffix of SUFFIXES) {
       await ifThere(rename(`${path}.${number}${suffix}`, `${path}.${number + 1}${suffix}`))
     }
   }
   await ifThere(rename(path, `${path}.1`))
+}
+
+async function isTaken(path: string, number: number): Promise<boolean> {
+  for (const suffix of SUFFIXES) {
+    if (await ifThere(access(`${path}.${number}${suffix}`))) return true
+  }
+  return false
 }
 
 /** Removes the files from this number on; more than one when `max_files` was lowered. */

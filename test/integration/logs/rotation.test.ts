@@ -1,4 +1,14 @@
-import { chmodSync, existsSync, readdirSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -10,11 +20,15 @@ import { logWorld, type LogWorld } from './log-world.ts'
 const flood = (count: number): string =>
   `for (let i = 0; i < ${count}; i++) process.stdout.write(i + "." + "x".repeat(i % 211) + "\\n")`
 
-const flooded = (count: number): string[] => Array.from({ length: count }, (_, i) => `${i}.${'x'.repeat(i % 211)}`)
+const flooded = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `${i}.${'x'.repeat(i % 211)}`)
 
 const linesOf = (text: string): string[] => text.trimEnd().split('\n')
 
-const rotated = ({ dir }: LogWorld): string[] => readdirSync(dir).filter((name) => /\.log\.\d/.test(name)).toSorted()
+const rotated = ({ dir }: LogWorld): string[] =>
+  readdirSync(dir)
+    .filter((name) => /\.log\.\d/.test(name))
+    .toSorted()
 
 test('a flood through many rotations: no line is missing, twice, or torn', async () => {
   await using world = logWorld()
@@ -38,7 +52,8 @@ test('max_files counts the current one; the oldest lines go', async () => {
 
 test('max_files lowered: what is too many goes', async () => {
   await using world = logWorld()
-  for (let number = 1; number <= 8; number += 1) writeFileSync(join(world.dir, `app-out.log.${number}`), 'old\n')
+  for (let number = 1; number <= 8; number += 1)
+    writeFileSync(join(world.dir, `app-out.log.${number}`), 'old\n')
   await world.run(world.open({ maxSizeBytes: 1000, maxFiles: 3 }), flood(100)).ended
   expect(rotated(world)).toEqual(['app-out.log.1', 'app-out.log.2'])
 })
@@ -54,9 +69,12 @@ test('max_files 1: emptied in place', async () => {
 test('several processes and rotations in one file: none missing, twice or torn', async () => {
   await using world = logWorld()
   const sink = world.open({ maxSizeBytes: 100_000, maxFiles: 1000, combinedFile: true })
-  const code = (name: string): string => `for (let i = 0; i < 10000; i++) console.log("${name}" + i)`
+  const code = (name: string): string =>
+    `for (let i = 0; i < 10000; i++) console.log("${name}" + i)`
   await Promise.all(['a', 'b', 'c'].map((name) => world.run(sink, code(name)).ended))
-  const expected = ['a', 'b', 'c'].flatMap((name) => Array.from({ length: 10_000 }, (_, i) => name + i))
+  const expected = ['a', 'b', 'c'].flatMap((name) =>
+    Array.from({ length: 10_000 }, (_, i) => name + i),
+  )
   for (const file of ['app.log', 'app-out.log']) {
     expect(linesOf(world.readAll(file)).toSorted()).toEqual(expected.toSorted())
   }
@@ -68,7 +86,9 @@ test('compressed from the second on, and still complete', async () => {
   await world.run(sink, flood(50_000)).ended
   // The next rotation comes after the flood: by then nobody overtakes the compression.
   await world.run(sink, flood(4000)).ended
-  await until(() => (rotated(world).every((name) => name.endsWith('.1') || name.endsWith('.gz')) ? true : undefined))
+  await until(() =>
+    rotated(world).every((name) => name.endsWith('.1') || name.endsWith('.gz')) ? true : undefined,
+  )
   expect(linesOf(world.readAll('app-out.log'))).toEqual([...flooded(50_000), ...flooded(4000)])
   expect(readdirSync(world.dir).filter((name) => name.includes('tmp'))).toEqual([])
 })
@@ -80,7 +100,10 @@ test('an interval: yesterday’s file is put away at the first line of today', a
   const yesterday = new Date(Date.now() - 86_400_000)
   utimesSync(path, yesterday, yesterday)
   await world.run(world.open({ rotateIntervalMs: 86_400_000 }), 'console.log("today")').ended
-  expect([world.read('app-out.log.1'), world.read('app-out.log')]).toEqual(['yesterday\n', 'today\n'])
+  expect([world.read('app-out.log.1'), world.read('app-out.log')]).toEqual([
+    'yesterday\n',
+    'today\n',
+  ])
 })
 
 test('the next file has the mode of the one before', async () => {
@@ -110,7 +133,7 @@ test('removed by others, nobody says so: noticed within seconds', async () => {
   const path = join(world.dir, 'app-out.log')
   await until(() => world.read('app-out.log') !== '' || undefined)
   rmSync(path)
-  await until(() => existsSync(path) && world.read('app-out.log') !== '' || undefined)
+  await until(() => (existsSync(path) && world.read('app-out.log') !== '') || undefined)
   child.kill()
 })
 
@@ -131,7 +154,11 @@ test('flush empties the files in place, and they are written on', async () => {
   await world.run(sink, 'console.log("one"); console.error("ONE")').ended
   const { ino } = statSync(path)
   expect(await sink.flush()).toEqual([path, join(world.dir, 'app-error.log')])
-  expect([statSync(path).size, statSync(join(world.dir, 'app-error.log')).size, statSync(path).ino]).toEqual([0, 0, ino])
+  expect([
+    statSync(path).size,
+    statSync(join(world.dir, 'app-error.log')).size,
+    statSync(path).ino,
+  ]).toEqual([0, 0, ino])
   await world.run(sink, 'console.log("two")').ended
   expect(world.read('app-out.log')).toBe('two\n')
 })
