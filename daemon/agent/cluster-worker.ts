@@ -14,6 +14,7 @@ interface WorkerInternals {
 export function behaveAsClusterWorker(servers: Servers): void {
   const { worker } = cluster
   if (worker === undefined || worker === null) return
+  releaseChannel()
   const internal = worker as unknown as WorkerInternals
 
   internal.disconnect = () => {
@@ -32,6 +33,16 @@ export function behaveAsClusterWorker(servers: Servers): void {
     process.disconnect()
   }
   internal.kill = internal.destroy
+}
+
+/**
+ * Node's cluster listens for 'message' and 'disconnect', which keeps a worker alive that has nothing left to do.
+ * Under plain node the same script ends.
+ */
+function releaseChannel(): void {
+  const control = process.channel as { unrefCounted?(): void } | undefined
+  control?.unrefCounted?.()
+  control?.unrefCounted?.()
 }
 
 /** As in Node: the channel closes when the last connection of each server has. */

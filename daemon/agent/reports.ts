@@ -27,6 +27,7 @@ export function reportLoad(
       openConnections: servers.openConnections(),
       activeRequests: counts.active(),
       requests: counts.total(),
+      accepted: servers.accepted(),
       loopUtilisation: Math.round(utilization * 1000) / 1000,
       loopDelayMs,
       heapUsedBytes: process.memoryUsage().heapUsed,

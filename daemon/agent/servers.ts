@@ -11,6 +11,8 @@ export interface Servers {
   datagramSockets(): Iterable<Socket>
   addDatagramSocket(socket: Socket): void
   openConnections(): number
+  /** Connections since the start of the process. */
+  accepted(): number
   /** Runs once for each server, before it listens. */
   onServer(run: (server: AnyServer) => void): void
 }
@@ -22,6 +24,7 @@ export function watchServers(channel: Channel): Servers {
   const known = new WeakSet<AnyServer>()
   const servers = new Set<AnyServer>()
   const sockets = new Set<Socket>()
+  let accepted = 0
   const watchers: ((server: AnyServer) => void)[] = []
   const prototype = net.Server.prototype as unknown as ServerPrototype
   const listen2 = prototype._listen2
@@ -46,6 +49,7 @@ export function watchServers(channel: Channel): Servers {
       if (place !== undefined) channel.send({ act: 'closed', ...place })
       place = undefined
     })
+    server.on('connection', () => (accepted += 1))
     for (const watch of watchers) watch(server)
   }
 
@@ -68,6 +72,7 @@ export function watchServers(channel: Channel): Servers {
       for (const { _connections: connections } of servers) count += connections
       return count
     },
+    accepted: () => accepted,
     onServer: (run) => void watchers.push(run),
   }
 }

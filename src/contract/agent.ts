@@ -1,5 +1,7 @@
 /** Supervisor ↔ agent, over the IPC channel. `NODE_…` messages are invisible to the app and may carry handles. */
 
+export { type ProxyHeader, readProxyHeader } from './proxy-protocol.ts'
+
 export const AGENT_COMMAND = 'NODE_LBM'
 
 /** Given to the agent at its start, as JSON in this variable; the agent deletes it before the app can see it. */
@@ -43,6 +45,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
   | { act: 'closed'; address: string; port: number; protocol?: 'udp' }
   /** Paired with `listen-reply`: this instance gave the listener up. */
   | { act: 'close'; key: string }
+  /** The listening handle beside this message was asked for by `giveBack`. */
+  | { act: 'returned'; key: string }
   /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. `open`: connections open now. */
   | { act: 'ack'; id: number; accepted: boolean; open?: number }
   /** So many connections in a row were closed at once, without a byte written. */
@@ -53,6 +57,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
       openConnections: number
       activeRequests: number
       requests: number
+      /** Connections accepted since the start. */
+      accepted: number
       loopUtilisation: number
       loopDelayMs: number
       heapUsedBytes: number
@@ -68,7 +74,10 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
       /** Negative errno when the bind failed. */
       errno?: number
       key: string
-      /** `dispatched`: connections come as messages; `shared`: the handle beside this message is listened on; `own`: bind it yourself. */
+      /**
+       * `dispatched`: connections come as messages, or from a handle that an `accept` brings; `shared`: the handle beside
+       * this message is listened on at once; `own`: bind it yourself, and listen when `accept` comes.
+       */
       how: 'dispatched' | 'shared' | 'own'
       sockname?: { address: string; port: number; family?: string }
       /** Session ticket keys for TLS servers, base64, 48 bytes. */
@@ -76,9 +85,10 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
     }
   /** `data`: what was read of it already, base64. */
   | { act: 'connection'; id: number; key: string; data?: string }
-  /** Accept from the handle beside this message, too, until `refrain`. */
-  | { act: 'accept'; key: string }
-  | { act: 'refrain'; key: string }
+  /** Accept from the handle beside this message (from your own where there is none) until `refrain`. */
+  | { act: 'accept'; key: string; giveBack?: boolean }
+  /** `giveBack`: send the handle with `returned`. Both times the supervisor wants the socket without what it has of it. */
+  | { act: 'refrain'; key: string; giveBack?: boolean }
   | { act: 'ticket-keys'; ticketKeys: string }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

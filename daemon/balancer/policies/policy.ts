@@ -29,6 +29,8 @@ export interface StickyValue {
 export interface Policy {
   /** True where a client belongs to one instance: it waits for that one rather than taking another. */
   readonly affinity: boolean
+  /** Id of the member that has this client's session, whether it is a candidate or not (it may be draining). */
+  ownerOf?(client: Client): number | undefined
   /** @returns undefined only when there are no candidates */
   choose<C extends Candidate>(candidates: readonly C[], client: Client): C | undefined
 }

@@ -38,7 +38,9 @@ buildSync({
 /** This Node and, where they are installed, newer ones: as packages `node22`, `node24`, or named in LBM_TEST_NODES. */
 export const nodes: { version: string; path: string }[] = [
   process.execPath,
-  ...['node22', 'node24'].map((name) => join(here, '../../../node_modules', name, 'bin/node')).filter((path) => existsSync(path)),
+  ...['node22', 'node24']
+    .map((name) => join(here, '../../../node_modules', name, 'bin/node'))
+    .filter((path) => existsSync(path)),
   ...(process.env.LBM_TEST_NODES ?? '').split(':').filter(Boolean),
 ].map((path) => ({ path, version: execFileSync(path, ['-v'], { encoding: 'utf8' }).trim() }))
 
@@ -132,7 +134,8 @@ export function testApp(options: TestAppOptions): TestApp {
       ...options.env,
       [AGENT_ENV]: JSON.stringify(config),
     }
-    for (const key of Object.keys(env)) if (/^(VITEST|LBM_TEST|NODE_OPTIONS)/.test(key)) delete env[key]
+    for (const key of Object.keys(env))
+      if (/^(VITEST|LBM_TEST|NODE_OPTIONS)/.test(key)) delete env[key]
     delete env.NODE_EXTRA_CA_CERTS
     if (mode === 'cluster') env.NODE_UNIQUE_ID = String(memberId)
     const args = [
