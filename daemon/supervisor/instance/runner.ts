@@ -5,6 +5,7 @@ import type { AppSpec } from '../../../src/contract/app.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
 import type {
   ExitReason,
+  InstanceBalance,
   InstanceState as InstanceReport,
   ListeningAt,
 } from '../../../src/contract/instance.ts'
@@ -83,6 +84,8 @@ interface RunningProcess {
   error: AttachedStream
   startedAt: number
   fault?: Fault
+  /** As last published. */
+  stats?: string
   exit?: { code: number | null; signal: string | null }
 }
 
@@ -260,6 +263,27 @@ export function createRunner(options: RunnerOptions): Runner {
     if (message.act === 'loaded') send({ type: 'loaded', run })
     else if (message.act === 'drained') send({ type: 'drained', run })
     else if (message.act === 'fault') process.fault = message
+    else if (message.act === 'report') publishStats(process)
+  }
+
+  /** At rest nothing changes, and nothing is sent. */
+  function publishStats(reporting: RunningProcess): void {
+    const stats = JSON.stringify(statsOf(reporting))
+    if (stats === reporting.stats) return
+    reporting.stats = stats
+    publish()
+  }
+
+  function statsOf({ memberId }: RunningProcess): InstanceBalance | undefined {
+    const stats = balancer.statsOf(memberId)
+    return (
+      stats && {
+        ...stats,
+        loopUtilisation: Math.round(stats.loopUtilisation * 100) / 100,
+        loopDelayMs: Math.round(stats.loopDelayMs),
+        acceptedPerSecond: Math.round(stats.acceptedPerSecond * 10) / 10,
+      }
+    )
   }
 
   function receiveFromApp(run: number, message: unknown): void {
@@ -344,7 +368,7 @@ export function createRunner(options: RunnerOptions): Runner {
 
   function report(): InstanceReport {
     const { state, counters } = instance
-    const stats = process === undefined ? undefined : balancer.statsOf(process.memberId)
+    const stats = process === undefined ? undefined : statsOf(process)
     return {
       id,
       app,
