@@ -10,7 +10,10 @@ export interface LockHolder {
 }
 
 export interface PidLock extends Disposable {
-  /** False once somebody else's lock is there: then this process must not go on as the holder. */
+  /**
+   * False once somebody else's lock is there: then this process must not go on as the holder.
+   * A lock file that was deleted is made again.
+   */
   isHeld(): boolean
 }
 
@@ -31,7 +34,7 @@ export function acquirePidLock(path: string, pid: number = process.pid): PidLock
   writeFileSync(temporary, own, { flag: 'wx', mode: 0o600 })
   try {
     for (let turn = 0; turn < MAX_TURNS; turn += 1) {
-      if (tryLink(temporary, path)) return lockOf(path, own)
+      if (tryLink(temporary, path)) return lockOf(path, temporary, own)
       const text = readIfThere(path)
       if (text === undefined) continue
       const holder = parseHolder(text)
@@ -48,14 +51,22 @@ export function isLock(value: PidLock | LockHolder): value is PidLock {
   return 'isHeld' in value
 }
 
-function lockOf(path: string, own: string): PidLock {
-  const isHeld = (): boolean => readIfThere(path) === own
+function lockOf(path: string, temporary: string, own: string): PidLock {
   return {
-    isHeld,
+    isHeld() {
+      if (readIfThere(path) === undefined) linkNew(path, temporary, own)
+      return readIfThere(path) === own
+    },
     [Symbol.dispose]() {
-      if (isHeld()) rmSync(path, { force: true })
+      if (readIfThere(path) === own) rmSync(path, { force: true })
     },
   }
+}
+
+function linkNew(path: string, temporary: string, own: string): void {
+  writeFileSync(temporary, own, { mode: 0o600 })
+  tryLink(temporary, path)
+  rmSync(temporary, { force: true })
 }
 
 function takeAway(path: string, aside: string, expected: string): void {

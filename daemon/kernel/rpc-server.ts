@@ -62,6 +62,7 @@ export interface RpcServer<Remote extends Api = Api> extends AsyncDisposable {
   /** Sends a notification to every peer; serialised once. */
   broadcast: (method: string, params: unknown) => void
   peers: () => RpcConnection<Remote>[]
+  [Symbol.asyncDispose]: () => Promise<void>
 }
 
 interface Guest<Remote extends Api> extends RpcConnection<Remote> {

@@ -61,6 +61,13 @@ test('the lock of a successor is not removed', () => {
   expect(filesBeside()).toEqual(['daemon.pid'])
 })
 
+test('the lock file is deleted → it is made again', () => {
+  const lock = acquirePidLock(path)
+  if (!isLock(lock)) throw new Error('not locked')
+  rmSync(path)
+  expect([lock.isHeld(), filesBeside()]).toEqual([true, ['daemon.pid']])
+})
+
 test('a dead holder and 8 processes at once → one holds it', async () => {
   const racer = join(folder, 'racer.cjs')
   await build({

@@ -1,0 +1,216 @@
+/** What the methods work on, put together: desired state, supervisors, and what follows a change of an app. */
+
+import type { AppRecord } from '../../src/contract/app.ts'
+import type { LbmEvent } from '../../src/contract/events.ts'
+import type { HomePaths } from '../../src/contract/home.ts'
+import type { Requester } from '../../src/contract/instance.ts'
+import { logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
+import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
+import type { Hello } from '../../src/contract/version.ts'
+import type { Clock } from '../kernel/clock.ts'
+import type { Log } from '../kernel/log.ts'
+import { rolloutBudgetMs } from './budgets.ts'
+import { converge, type ConvergenceOptions } from './converge.ts'
+import { createCronJobs, type CronJobs } from './cron.ts'
+import { desiredRunning } from './definitions.ts'
+import { createEventHub, type EventHub } from './event-hub.ts'
+import { createInstanceCache, type InstanceCache, isAlive } from './instance-cache.ts'
+import { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
+import type { ActualApp } from './reconcile.ts'
+import type { Store } from './store.ts'
+import type { Spawned } from './supervisor-link.ts'
+import { createSupervisors, type Supervisors } from './supervisors.ts'
+import { createWatchers, type Watchers } from './watch.ts'
+
+const SNAPSHOT_MS = 5000
+
+export interface ControlOptions {
+  home: HomePaths
+  hello: Hello
+  clock: Clock
+  log: Log
+  store: Store
+  spawnSupervisor: (id: string) => Spawned
+  measuring: Pick<MetricsOptions, 'measure' | 'scan' | 'cpuMs'>
+}
+
+export interface Control extends Disposable {
+  home: HomePaths
+  hello: Hello
+  clock: Clock
+  log: Log
+  store: Store
+  startedAt: number
+  supervisors: Supervisors
+  instances: InstanceCache
+  hub: EventHub
+  metrics: Metrics
+  watchers: Watchers
+  cron: CronJobs
+  /** Apps that a command of this daemon reloads now. */
+  reloading: Set<string>
+  /** The record is what is desired from now on; the caller awaits `store.saved()` before it answers. */
+  apply(record: AppRecord): void
+  forget(key: string): void
+  /** Finds what runs, and makes it what is desired. Resolves when it is found; the rest follows. */
+  adopt(): Promise<void>
+}
+
+export function createControl(options: ControlOptions): Control {
+  const { home, clock, log, store } = options
+  const instances = createInstanceCache()
+  const hub = createEventHub(store.find)
+  const reloading = new Set<string>()
+
+  const supervisors = createSupervisors({
+    runDir: home.runDir,
+    hello: options.hello,
+    clock,
+    log,
+    spawn: options.spawnSupervisor,
+    instances,
+    find: store.find,
+    onListens: (key) => learn(key, { listens: true }),
+    onFound: takeOver,
+    onEvent(event) {
+      if (event.type === 'instance.started') metrics.noteChange()
+      const isForeign = event.type === 'rollout.ended' && !reloading.has(event.app)
+      if (isForeign) track(learnDefinition(event.app))
+      hub.publish(event)
+    },
+  })
+
+  const metrics = createMetrics({
+    ...options.measuring,
+    clock,
+    log,
+    targets: () =>
+      store.apps().flatMap((record) =>
+        instances
+          .of(record)
+          .filter((state) => isAlive(state) && state.pid > 0)
+          .map(({ id, pid }) => ({ id, pid, wholeTree: record.spec.mode === 'fork' })),
+      ),
+  })
+
+  const watchers = createWatchers({
+    clock,
+    log,
+    ownPaths: (record) => ownPaths(record, home),
+    async restart(key, files) {
+      publish(key, { type: 'watch.restart', files })
+      await restartRunning(key, 'watch')
+    },
+    onSuspended: (key, message) => publish(key, { type: 'watch.suspended', message }),
+  })
+  const cron = createCronJobs({ log, restart: (key) => restartRunning(key, 'cron') })
+
+  type OwnEvent = Extract<LbmEvent, { type: 'watch.restart' | 'watch.suspended' }>
+  type Body<E> = E extends unknown ? Omit<E, 'v' | 'atMs' | 'app'> : never
+
+  function publish(app: string, body: Body<OwnEvent>): void {
+    hub.publish({ v: 1, atMs: clock.wall(), app, ...body })
+  }
+
+  async function restartRunning(key: string, by: Requester): Promise<void> {
+    const record = store.find(key)
+    const ids = record === undefined ? [] : desiredRunning(record)
+    if (record === undefined || ids.length === 0) return
+    const rolling = by === 'cron' || record.spec.mode === 'cluster'
+    const { outcomes } = await supervisors.call(
+      record,
+      'instances.restart',
+      { key, ids, by, wait: true, rolling },
+      rolloutBudgetMs(record.spec, ids.length),
+    )
+    for (const { number, result, message } of outcomes.filter(isFailure)) {
+      log('restart.failed', { app: key, by, number, result, message })
+    }
+  }
+
+  function apply(record: AppRecord): void {
+    store.put(record)
+    watchers.sync(record)
+    cron.sync(record)
+  }
+
+  /** What is learnt is no change that somebody waits for: it is saved when it can be. */
+  function learn(key: string, change: Partial<AppRecord>): void {
+    const record = store.find(key)
+    if (record === undefined) return
+    apply({ ...record, ...change })
+    track(store.saved())
+  }
+
+  function track(work: Promise<void>): void {
+    work.catch((error: unknown) => log('background.failed', { message: (error as Error).message }))
+  }
+
+  const convergence: ConvergenceOptions = {
+    runDir: home.runDir,
+    clock,
+    log,
+    store,
+    supervisors,
+    apply,
+  }
+
+  /** A supervisor that was slow to answer: its apps alone are looked at. */
+  function takeOver(found: ActualApp[]): void {
+    const keys = new Set(found.map(({ record }) => record.key))
+    const desired = store.apps().filter(({ key }) => keys.has(key))
+    converge(desired, found, convergence)
+  }
+
+  /** A reload that an earlier daemon asked for has ended: what runs now is the definition. */
+  async function learnDefinition(key: string): Promise<void> {
+    const record = store.find(key)
+    if (record === undefined) return
+    const { apps } = await supervisors.call(record, 'supervisor.snapshot', {}, SNAPSHOT_MS)
+    const spec = apps.find((app) => app.record.key === key)?.record.spec
+    if (spec !== undefined) learn(key, { spec })
+  }
+
+  return {
+    home,
+    hello: options.hello,
+    clock,
+    log,
+    store,
+    startedAt: clock.wall(),
+    supervisors,
+    instances,
+    hub,
+    metrics,
+    watchers,
+    cron,
+    reloading,
+    apply,
+    forget(key) {
+      store.remove(key)
+      watchers.forget(key)
+      cron.forget(key)
+    },
+    async adopt() {
+      const actual = await supervisors.adopt()
+      converge(store.apps(), actual, convergence)
+    },
+    [Symbol.dispose]() {
+      metrics[Symbol.dispose]()
+      watchers[Symbol.dispose]()
+      cron[Symbol.dispose]()
+    },
+  }
+}
+
+function isFailure({ result }: InstanceOutcome): boolean {
+  return result === 'failed' || result === 'timed-out'
+}
+
+function ownPaths(record: AppRecord, home: HomePaths): string[] {
+  const files = record.slots.flatMap(({ id }) => [
+    ...Object.values(logFilesOf(record.spec, home.logsDir, id)),
+    pidFileOf(record.spec, home.pidsDir, id),
+  ])
+  return [home.root, ...new Set(files)]
+}

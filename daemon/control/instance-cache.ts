@@ -1,0 +1,117 @@
+/** What the supervisors last said of each instance. */
+
+import type { AppRecord } from '../../src/contract/app.ts'
+import { ALIVE_PHASES, type InstanceState, type InstanceView } from '../../src/contract/instance.ts'
+
+export interface InstanceCache {
+  update: (state: InstanceState) => void
+  remove(id: number): void
+  /** A slot that no supervisor has spoken of yet counts as stopped. */
+  of(record: AppRecord): InstanceState[]
+  find(id: number): InstanceState | undefined
+  all(): InstanceState[]
+}
+
+export function createInstanceCache(): InstanceCache {
+  const states = new Map<number, InstanceState>()
+  return {
+    update(state) {
+      states.set(state.id, state)
+    },
+    remove(id) {
+      states.delete(id)
+    },
+    of: (record) =>
+      record.slots.map(({ id, number }) => states.get(id) ?? neverSeen(record, id, number)),
+    find: (id) => states.get(id),
+    all: () => [...states.values()],
+  }
+}
+
+export function isAlive({ phase }: InstanceState): boolean {
+  return ALIVE_PHASES.includes(phase)
+}
+
+/** Alive, or about to be again by itself. */
+export function isActive(state: InstanceState): boolean {
+  return isAlive(state) || state.phase === 'backoff'
+}
+
+function neverSeen(record: AppRecord, id: number, number: number): InstanceState {
+  return {
+    id,
+    app: record.key,
+    number,
+    generation: 1,
+    phase: 'stopped',
+    pid: 0,
+    pidStart: 0,
+    startedAt: 0,
+    createdAt: record.createdAt,
+    restarts: 0,
+    unstableRestarts: 0,
+    quickDeaths: 0,
+    listening: [],
+    notes: [],
+    axmActions: [],
+    axmMonitor: {},
+  }
+}
+
+/**
+ * The state of an instance whose supervisor died, for the one that comes next: its process counts as ended,
+ * which is one more restart if it ran.
+ */
+export function lostWithSupervisor(state: InstanceState, atMs: number): InstanceState {
+  if (!isActive(state)) return state
+  const message = 'its supervisor ended unexpectedly, and it was ended with it'
+  const ended: InstanceState = {
+    ...state,
+    phase: 'stopped',
+    pid: 0,
+    pidStart: 0,
+    listening: [],
+    notes: [message],
+  }
+  if (!isAlive(state)) return ended
+  return {
+    ...ended,
+    restarts: state.restarts + 1,
+    lastExit: {
+      kind: 'supervisor-lost',
+      code: null,
+      signal: null,
+      pid: state.pid,
+      atMs,
+      uptimeMs: Math.max(0, atMs - state.startedAt),
+      wasReady: state.phase !== 'starting',
+      message,
+      lastLines: [],
+    },
+  }
+}
+
+export interface Usage {
+  cpuPercent: number
+  memoryBytes: number
+}
+
+export function viewOf(
+  record: AppRecord,
+  state: InstanceState,
+  usage: Usage | undefined,
+  watching: InstanceView['watching'],
+): InstanceView {
+  const { spec } = record
+  return {
+    ...state,
+    name: spec.name,
+    namespace: spec.namespace,
+    version: spec.version,
+    username: spec.username,
+    mode: spec.mode,
+    cpuPercent: usage?.cpuPercent ?? 0,
+    memoryBytes: usage?.memoryBytes ?? 0,
+    watching,
+  }
+}

@@ -1,0 +1,153 @@
+/** Entry of the daemon: `node daemon.cjs`, with LBM_HOME set. Wiring only. */
+
+import { dirname, join } from 'node:path'
+
+import { isLbmError } from '../../src/contract/errors.ts'
+import { type HomePaths, homePaths } from '../../src/contract/home.ts'
+import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
+import { after, type Clock, systemClock } from '../kernel/clock.ts'
+import { describeBug, openLogFile } from '../kernel/log.ts'
+import { acquirePidLock, isLock, type PidLock } from '../kernel/pid-lock.ts'
+import { scanProcesses } from '../kernel/process-tree.ts'
+import { serveRpc } from '../kernel/rpc-server.ts'
+import { createControl } from './control.ts'
+import { createEnding } from './ending.ts'
+import { prepareHome } from './home-folder.ts'
+import { daemonServes } from './methods/all-methods.ts'
+import { spawnSupervisor } from './spawn-supervisor.ts'
+import { openStore } from './store.ts'
+import { yieldTo } from './yield-to.ts'
+
+/** Exit code of a bug, as sysexits.h has it. */
+const EXIT_SOFTWARE = 70
+const LOCK_CHECK_MS = 5000
+
+async function main(): Promise<void> {
+  process.title = 'lbm daemon'
+  const home = homePaths(process.env['LBM_HOME'] ?? '')
+  const clock = systemClock()
+  const hello: Hello = {
+    protocol: PROTOCOL,
+    version: __LBM_VERSION__,
+    role: 'daemon',
+    pid: process.pid,
+  }
+  prepareHome(home, process.geteuid?.())
+  const lock = await lockHome(home, hello, clock)
+  if (lock === undefined) return
+  try {
+    await run(home, hello, clock, lock)
+  } catch (error) {
+    lock[Symbol.dispose]()
+    throw error
+  }
+}
+
+/** @returns undefined when another daemon serves this home */
+async function lockHome(home: HomePaths, hello: Hello, clock: Clock): Promise<PidLock | undefined> {
+  for (;;) {
+    const lock = acquirePidLock(home.daemonPid)
+    if (isLock(lock)) return lock
+    if ((await yieldTo(lock, home.socket, hello, clock)) === 'answers') return undefined
+  }
+}
+
+async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): Promise<void> {
+  const logFile = openLogFile({ path: home.daemonLog, from: 'daemon', clock })
+  const { log } = logFile
+  process.on('uncaughtException', (error) => {
+    log('bug', { message: describeBug(error) })
+    process.exit(EXIT_SOFTWARE)
+  })
+
+  const store = openStore(home.state)
+  for (const message of store.warnings) log('state.warning', { message })
+  const control = createControl({
+    home,
+    hello,
+    clock,
+    log,
+    store,
+    spawnSupervisor: (id) =>
+      spawnSupervisor(id, {
+        execPath: process.execPath,
+        program: join(dirname(process.argv[1] ?? ''), 'supervisor.cjs'),
+        home: home.root,
+        env: process.env,
+        logFd: logFile.fd(),
+      }),
+    measuring: { measure: measureByPidusage, scan: scanProcesses, cpuMs },
+  })
+  await control.adopt()
+
+  const ending = createEnding(control, async () => {
+    await server[Symbol.asyncDispose]()
+    lock[Symbol.dispose]()
+    log('daemon.ended', { pid: process.pid })
+    process.exit(0)
+  })
+  const server = await serveRpc({
+    path: home.socket,
+    hello,
+    methods: daemonServes({
+      control,
+      ending,
+      isEnding: ending.hasBegun,
+      rssBytes: () => process.memoryUsage.rss(),
+      reopenOwnLog() {
+        logFile.reopen()
+        return home.daemonLog
+      },
+    }),
+    onBug: (error) => log('bug', { message: describeBug(error) }),
+    clock,
+  })
+  log('daemon.started', { pid: process.pid, version: hello.version, apps: store.apps().length })
+
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {
+    process.on(signal, () => {
+      log('daemon.signalled', { signal })
+      void ending.kill(false)
+    })
+  }
+  process.on('SIGHUP', () => undefined)
+  process.on('SIGUSR2', () => {
+    logFile.reopen()
+    control.supervisors
+      .callEach('logs.reopen', {}, LOCK_CHECK_MS)
+      .catch((error: unknown) => log('logs.not-reopened', { message: describeBug(error) }))
+  })
+  watchLock(lock, clock, () => {
+    log('daemon.replaced')
+    void ending.leave()
+  })
+}
+
+/** Two daemons that start at once may, in a window of microseconds, both take a dead one's lock. */
+function watchLock(lock: PidLock, clock: Clock, onLost: () => void): void {
+  clock.at(after(clock.now(), LOCK_CHECK_MS), () => {
+    if (lock.isHeld()) watchLock(lock, clock, onLost)
+    else onLost()
+  })
+}
+
+/** Loaded with the first sample. */
+async function measureByPidusage(
+  pids: number[],
+): Promise<Record<string, { cpu: number; memory: number } | undefined>> {
+  const { default: pidusage } = await import('pidusage')
+  return pidusage(pids, { maxage: 2 * 60_000 })
+}
+
+function cpuMs(): number {
+  const { user, system } = process.cpuUsage()
+  return (user + system) / 1000
+}
+
+main().catch((error: unknown) => {
+  // One line for whoever started it; a bug's stack is for the log that stderr goes to.
+  const hint = isLbmError(error) && error.hint !== undefined ? ` (${error.hint})` : ''
+  const text = isLbmError(error) ? `${error.message}${hint}` : describeBug(error)
+  process.stderr.write(`lbm daemon: ${text}\n`)
+  process.exit(1)
+})

@@ -1,0 +1,45 @@
+/** `app.list`, `app.describe`, `events.subscribe`: what there is. None of them waits for anything. */
+
+import type { AppDetail, DaemonApi } from '../../../src/contract/api.ts'
+import type { AppRecord } from '../../../src/contract/app.ts'
+import type { InstanceView } from '../../../src/contract/instance.ts'
+import type { Implementation } from '../../../src/contract/rpc.ts'
+import type { RpcConnection } from '../../kernel/rpc-server.ts'
+import type { Control } from '../control.ts'
+import { viewOf } from '../instance-cache.ts'
+import { selectionsOf } from './selected.ts'
+
+type Methods = Pick<Implementation<DaemonApi>, 'app.list' | 'app.describe' | 'events.subscribe'>
+
+export function inspectMethods(control: Control, connection: RpcConnection): Methods {
+  const { store, hub } = control
+  return {
+    'app.list'() {
+      control.metrics.noteInterest()
+      return { instances: store.apps().flatMap((record) => viewsOf(control, record)) }
+    },
+    'app.describe'({ selectors }) {
+      control.metrics.noteInterest()
+      const apps = selectionsOf(control, selectors).map(({ record, ids }): AppDetail => {
+        const instances = viewsOf(control, record).filter(({ id }) => ids.includes(id))
+        return { record, instances }
+      })
+      return { apps }
+    },
+    'events.subscribe'({ selectors }) {
+      if (!selectors.includes('all')) selectionsOf(control, selectors)
+      const subscription = hub.subscribe(selectors, (event) =>
+        connection.peer.notify('event', event),
+      )
+      void connection.closed.then(() => subscription[Symbol.dispose]())
+      return {}
+    },
+  }
+}
+
+function viewsOf({ instances, metrics, watchers }: Control, record: AppRecord): InstanceView[] {
+  const watching = watchers.statusOf(record)
+  return instances
+    .of(record)
+    .map((state) => viewOf(record, state, metrics.usageOf(state.id), watching))
+}

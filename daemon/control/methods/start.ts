@@ -1,0 +1,136 @@
+/** `app.start` and `app.startExisting`. */
+
+import type { AppOutcome, DaemonApi } from '../../../src/contract/api.ts'
+import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
+import { LbmError } from '../../../src/contract/errors.ts'
+import type { Implementation } from '../../../src/contract/rpc.ts'
+import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
+import { startBudgetMs } from '../budgets.ts'
+import type { Control } from '../control.ts'
+import { checkCron } from '../cron.ts'
+import { freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
+import { isActive } from '../instance-cache.ts'
+import { redefineApp } from './redefine.ts'
+import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
+
+export function startMethods(
+  control: Control,
+): Pick<Implementation<DaemonApi>, 'app.start' | 'app.startExisting'> {
+  const { store, supervisors, instances, clock } = control
+
+  async function startNew(spec: AppSpec, wait: boolean): Promise<AppOutcome> {
+    const key = freeKey(spec.name, new Set(store.apps().map((app) => app.key)))
+    const record = newRecord(key, spec, store.allocateId, clock.wall())
+    // An id is given again once the list was empty: nothing of its former owner is to be shown.
+    for (const { id } of record.slots) instances.remove(id)
+    control.apply(record)
+    try {
+      const [outcomes] = await Promise.all([startAll(record, wait), store.saved()])
+      return { app: key, name: spec.name, outcomes }
+    } catch (error) {
+      if (!supervisors.hosts(key)) await undo(key)
+      throw error
+    }
+  }
+
+  /** It could not even be handed to a supervisor: nothing half-started stays. */
+  async function undo(key: string): Promise<void> {
+    control.forget(key)
+    await store.saved().catch(() => undefined) // the first error is the one to tell
+  }
+
+  /** All or nothing: when one is not ready, all are stopped, and stay so after a boot. */
+  async function startAll(record: AppRecord, wait: boolean): Promise<InstanceOutcome[]> {
+    const { key, spec } = record
+    const ids = record.slots.filter(({ desired }) => desired === 'running').map(({ id }) => id)
+    if (ids.length === 0)
+      return allWith(
+        record,
+        record.slots.map(({ id }) => id),
+        'stopped',
+      )
+    await supervisors.put(record)
+    const params = { key, ids, wait, rollBack: true }
+    const { outcomes } = await supervisors.call(
+      record,
+      'instances.start',
+      params,
+      startBudgetMs(spec),
+    )
+    const current = store.find(key)
+    if (hasFailed(outcomes) && current !== undefined) {
+      control.apply(withDesired(current, ids, 'stopped'))
+      await store.saved()
+    }
+    return outcomes
+  }
+
+  const isRunning = (record: AppRecord): boolean => instances.of(record).some(isActive)
+
+  /** `start` of a script that is there, stopped: PM2 starts it again. */
+  async function startAgain(record: AppRecord, spec: AppSpec, wait: boolean): Promise<AppOutcome> {
+    const { record: next, removed } = redefine(record, spec, store.allocateId)
+    const all = next.slots.map(({ id }) => id)
+    const wanted = withDesired(next, all, spec.autostart ? 'running' : 'stopped')
+    await redefineApp(control, record, wanted, removed)
+    control.watchers.resume(record.key)
+    const outcomes = await startAll(wanted, wait)
+    await store.saved()
+    return { app: record.key, name: spec.name, outcomes }
+  }
+
+  return {
+    async 'app.start'({ spec, force, wait }) {
+      await checkCron(spec)
+      const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
+      if (force || namesakes.length === 0)
+        return { ...(await startNew(spec, wait)), restarted: false }
+
+      const again = namesakes.find((record) => isSameProgram(record.spec, spec))
+      if (again === undefined || namesakes.some(isRunning))
+        throw appExists(spec, again !== undefined)
+      return { ...(await startAgain(again, spec, wait)), restarted: true }
+    },
+
+    async 'app.startExisting'({ selectors, wait }) {
+      const apps = await forEachApp(
+        control,
+        selectionsOf(control, selectors),
+        async ({ record, ids }) => {
+          const { key, spec } = record
+          const idle = instances
+            .of(record)
+            .filter((state) => ids.includes(state.id) && !isActive(state))
+            .map(({ id }) => id)
+          const others = allWith(
+            record,
+            ids.filter((id) => !idle.includes(id)),
+            'ready',
+          )
+          if (idle.length === 0) return others
+          control.apply(withDesired(currentRecord(control, key), idle, 'running'))
+          control.watchers.resume(key)
+          const params = { key, ids: idle, wait, rollBack: others.length === 0 }
+          const { outcomes } = await supervisors.call(
+            record,
+            'instances.start',
+            params,
+            startBudgetMs(spec),
+          )
+          return [...others, ...outcomes]
+        },
+      )
+      return { apps }
+    },
+  }
+}
+
+function isSameProgram(a: AppSpec, b: AppSpec): boolean {
+  return a.script === b.script && a.command === b.command
+}
+
+function appExists({ name }: AppSpec, isSame: boolean): LbmError {
+  const hint = `restart it: lbm restart ${name}; or start one more: --force, or --name with another name`
+  const what = isSame ? 'runs already' : 'is there already, with another script'
+  return new LbmError('APP_EXISTS', `An app called "${name}" ${what}.`, { hint })
+}

@@ -1,0 +1,135 @@
+/** `app.stop`, `app.delete`, `app.scale`. */
+
+import type { DaemonApi } from '../../../src/contract/api.ts'
+import type { AppRecord } from '../../../src/contract/app.ts'
+import { LbmError } from '../../../src/contract/errors.ts'
+import type { Implementation } from '../../../src/contract/rpc.ts'
+import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
+import { startBudgetMs, stopBudgetMs } from '../budgets.ts'
+import type { Control } from '../control.ts'
+import { parseScale, scaleTo, withDesired, withoutSlots } from '../definitions.ts'
+import type { Selection } from '../selectors.ts'
+import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
+
+type Methods = Pick<Implementation<DaemonApi>, 'app.stop' | 'app.delete' | 'app.scale'>
+
+export function stopMethods(control: Control): Methods {
+  const { store, supervisors, instances } = control
+
+  async function stop({ record, ids }: Selection): Promise<InstanceOutcome[]> {
+    const { key, spec } = record
+    control.apply(withDesired(record, ids, 'stopped'))
+    if (!supervisors.hosts(key)) return allWith(record, ids, 'stopped')
+    const params = { key, ids, by: 'command' as const }
+    const { outcomes } = await supervisors.call(
+      record,
+      'instances.stop',
+      params,
+      stopBudgetMs(spec),
+    )
+    return outcomes
+  }
+
+  /** Stays in the list as stopped until it has ended: the way back, should that fail. */
+  async function remove({ record, ids }: Selection): Promise<InstanceOutcome[]> {
+    const { key, spec } = record
+    control.apply(withDesired(record, ids, 'stopped'))
+    const isWhole = ids.length === record.slots.length
+    const outcomes = isWhole
+      ? (await supervisors.drop(record, stopBudgetMs(spec))).outcomes
+      : await removeInstances(record, ids)
+    for (const id of ids) instances.remove(id)
+    const current = store.find(key)
+    const rest = current === undefined ? undefined : withoutSlots(current, ids)
+    if (rest === undefined || rest.slots.length === 0) control.forget(key)
+    else control.apply(rest)
+    await store.saved()
+    return outcomes.length === 0 ? allWith(record, ids, 'stopped') : outcomes
+  }
+
+  async function removeInstances(
+    record: AppRecord,
+    ids: readonly number[],
+  ): Promise<InstanceOutcome[]> {
+    const { key, spec } = record
+    if (!supervisors.hosts(key)) return allWith(record, ids, 'stopped')
+    const params = { key, ids: [...ids], by: 'scale' as const }
+    const { outcomes } = await supervisors.call(
+      record,
+      'instances.remove',
+      params,
+      stopBudgetMs(spec),
+    )
+    return outcomes
+  }
+
+  async function scaleUp(
+    before: AppRecord,
+    count: number,
+    wait: boolean,
+  ): Promise<InstanceOutcome[]> {
+    const { key, spec } = before
+    const { record, added } = scaleTo(before, count, store.allocateId)
+    for (const id of added) instances.remove(id)
+    control.apply(record)
+    await supervisors.put(record)
+    const params = { key, ids: added, wait, rollBack: true }
+    const { outcomes } = await supervisors.call(
+      record,
+      'instances.start',
+      params,
+      startBudgetMs(spec),
+    )
+    // What does not come up is not there: the app is what it was before.
+    if (hasFailed(outcomes)) await scaleDown(currentRecord(control, key), added)
+    return outcomes
+  }
+
+  async function scaleDown(
+    before: AppRecord,
+    removed: readonly number[],
+  ): Promise<InstanceOutcome[]> {
+    control.apply(withDesired(before, removed, 'stopped'))
+    const outcomes = await removeInstances(before, removed)
+    for (const id of removed) instances.remove(id)
+    const rest = withoutSlots(currentRecord(control, before.key), removed)
+    control.apply(rest)
+    if (supervisors.hosts(before.key)) await supervisors.put(rest)
+    return outcomes
+  }
+
+  return {
+    'app.stop': async ({ selectors }) => ({
+      apps: await forEachApp(control, selectionsOf(control, selectors), stop),
+    }),
+
+    'app.delete': async ({ selectors }) => ({
+      apps: await forEachApp(control, selectionsOf(control, selectors), remove),
+    }),
+
+    async 'app.scale'({ selector, to, wait }) {
+      const [selection, ...others] = selectionsOf(control, [selector])
+      if (selection === undefined || others.length > 0) {
+        throw new LbmError(
+          'USAGE',
+          `"${selector}" names ${others.length + 1} apps; scale one at a time.`,
+        )
+      }
+      const { record } = selection
+      const { key, spec } = record
+      const from = record.slots.length
+      const count = parseScale(to, from)
+      if (count === from) {
+        const plural = from === 1 ? '' : 's'
+        throw new LbmError('NOTHING_TO_DO', `"${spec.name}" has ${from} instance${plural} already.`)
+      }
+      const outcomes =
+        count > from
+          ? await scaleUp(record, count, wait)
+          : await scaleDown(record, scaleTo(record, count, store.allocateId).removed)
+      await store.saved()
+      const now = store.find(key)?.slots.length ?? 0
+      return { app: key, name: spec.name, outcomes, from, to: now }
+    },
+  }
+}

@@ -1,0 +1,107 @@
+/** `run/<id>.json`: what a supervisor owns. It writes the file; the daemon reads it and cleans up after a dead one. */
+
+import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+
+import * as v from 'valibot'
+
+import { after, type Clock } from '../kernel/clock.ts'
+import { isSameProcess } from '../kernel/process-identity.ts'
+import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
+
+const process = { pid: v.number(), pidStart: v.number() }
+const ownership = v.object({ ...process, instances: v.array(v.object(process)) })
+
+export type Ownership = v.InferOutput<typeof ownership>
+
+/** Time for what a dead supervisor left to end by itself; the ports it holds are wanted. */
+const TERM_GRACE_MS = 200
+const KILL_WAIT_MS = 2000
+const POLL_MS = 10
+
+export function readOwnership(runDir: string, id: string): Ownership | undefined {
+  try {
+    const result = v.safeParse(
+      ownership,
+      JSON.parse(readFileSync(join(runDir, `${id}.json`), 'utf8')),
+    )
+    return result.success ? result.output : undefined
+  } catch {
+    return undefined // not there, or cut off by a power cut: then its processes are gone too
+  }
+}
+
+export function isRunning(owner: Ownership | undefined): owner is Ownership {
+  return owner !== undefined && isSameProcess(owner.pid, owner.pidStart)
+}
+
+/** Ids of the supervisors that run, or left something. */
+export function listSupervisors(runDir: string): string[] {
+  const ids = readdirSync(runDir)
+    .filter((file) => /\.(json|sock)$/.test(file))
+    .map((file) => file.replace(/\.(json|sock)$/, ''))
+  return [...new Set(ids)]
+}
+
+export function removeFiles(runDir: string, id: string): void {
+  for (const extension of ['json', 'sock']) {
+    rmSync(join(runDir, `${id}.${extension}`), { force: true })
+  }
+}
+
+/** Ends every process that a dead supervisor's instances left; resolves when none is there. */
+export async function endLeftovers(owner: Ownership, clock: Clock): Promise<number> {
+  const left = leftoversOf(owner)
+  if (left.length === 0) return 0
+  signalAll(left, 'SIGTERM')
+  await untilGone(left, TERM_GRACE_MS, clock)
+  // Looked for anew: they may have started others meanwhile.
+  const survivors = [...left.filter(isThere), ...leftoversOf(owner)]
+  signalAll(survivors, 'SIGKILL')
+  await untilGone(survivors, KILL_WAIT_MS, clock)
+  return left.length
+}
+
+function leftoversOf({ instances }: Ownership): ProcessEntry[] {
+  if (instances.length === 0) return []
+  const table = scanProcesses()
+  const isTaken = new Set(table.map(({ pid }) => pid))
+  return (
+    instances
+      // A pid that somebody else has now says nothing about a tree of ours.
+      .filter(({ pid, pidStart }) => isSameProcess(pid, pidStart) || !isTaken.has(pid))
+      .flatMap(({ pid }) => treeOf(pid, table))
+  )
+}
+
+/** @returns false when time ran out */
+export async function untilProcessGone(
+  { pid, pidStart }: { pid: number; pidStart: number },
+  timeoutMs: number,
+  clock: Clock,
+): Promise<boolean> {
+  return poll(() => !isSameProcess(pid, pidStart), timeoutMs, clock)
+}
+
+function isThere({ pid, start }: ProcessEntry): boolean {
+  return isSameProcess(pid, start)
+}
+
+async function untilGone(entries: ProcessEntry[], timeoutMs: number, clock: Clock): Promise<void> {
+  await poll(() => !entries.some(isThere), timeoutMs, clock)
+}
+
+async function poll(holds: () => boolean, timeoutMs: number, clock: Clock): Promise<boolean> {
+  const deadline = after(clock.now(), timeoutMs)
+  while (!holds()) {
+    if (clock.now() >= deadline) return false
+    await pause(POLL_MS, clock)
+  }
+  return true
+}
+
+export function pause(ms: number, clock: Clock): Promise<void> {
+  return new Promise((resolve) => {
+    clock.at(after(clock.now(), ms), resolve)
+  })
+}
