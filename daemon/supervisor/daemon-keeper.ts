@@ -9,7 +9,7 @@ import { after, type Clock } from '../kernel/clock.ts'
 const FIRST_DELAY_MS = 50
 const MAX_DELAY_MS = 30_000
 /** A daemon that was connected this long was well: the count of failures starts anew. */
-const STABLE_MS = 10_000
+const STABLE_MS = 1000
 
 export interface DaemonKeeper extends Disposable {
   connected(): void

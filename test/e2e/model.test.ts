@@ -2,10 +2,12 @@ import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
 
+import { signalPid } from '../../daemon/kernel/process-tree.ts'
 import { call } from '../../src/client/call.ts'
+import { startDaemon } from '../../src/client/ensure-daemon.ts'
 import { TRANSITIONAL_PHASES } from '../../src/contract/instance.ts'
 import { newCli } from '../helpers/cli.ts'
-import { FIXTURES } from '../helpers/dist.ts'
+import { DIST, FIXTURES } from '../helpers/dist.ts'
 import { printFigure } from '../helpers/figures.ts'
 import { seededRandom } from '../helpers/random.ts'
 import { sampleSpec } from '../helpers/sample-spec.ts'
@@ -27,7 +29,7 @@ test(
     const random = seededRandom(seed)
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T
     const { socket } = cli.home
-    await cli.ok('ping')
+    await startDaemon({ home: cli.home, env: process.env, daemonFile: join(DIST, 'daemon.cjs') })
     const model: Model = new Map()
     const counts: Record<string, number> = {}
 
@@ -85,7 +87,7 @@ test(
       async kill(name) {
         const { instances } = await call(socket, 'app.list', {})
         const alive = instances.filter((instance) => instance.name === name && instance.pid > 0)
-        if (alive.length > 0) process.kill(pick(alive).pid, 'SIGKILL')
+        if (alive.length > 0) signalPid(pick(alive).pid, 'SIGKILL')
       },
     }
     const kinds = [
