@@ -9,10 +9,20 @@ import { after, type Clock } from '../kernel/clock.ts'
 import { isSameProcess } from '../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
 
-const process = { pid: v.number(), pidStart: v.number() }
-const ownership = v.object({ ...process, instances: v.array(v.object(process)) })
+interface OwnedProcess {
+  pid: number
+  pidStart: number
+}
 
-export type Ownership = v.InferOutput<typeof ownership>
+export interface Ownership extends OwnedProcess {
+  instances: OwnedProcess[]
+}
+
+const ownedProcess = { pid: v.number(), pidStart: v.number() }
+const ownership: v.GenericSchema<unknown, Ownership> = v.object({
+  ...ownedProcess,
+  instances: v.array(v.object(ownedProcess)),
+})
 
 /** Time for what a dead supervisor left to end by itself; the ports it holds are wanted. */
 const TERM_GRACE_MS = 200
@@ -44,8 +54,8 @@ export function listSupervisors(runDir: string): string[] {
 }
 
 export function removeFiles(runDir: string, id: string): void {
-  for (const extension of ['json', 'sock']) {
-    rmSync(join(runDir, `${id}.${extension}`), { force: true })
+  for (const extension of ['json', 'sock', 'pipes']) {
+    rmSync(join(runDir, `${id}.${extension}`), { force: true, recursive: true })
   }
 }
 
@@ -76,7 +86,7 @@ function leftoversOf({ instances }: Ownership): ProcessEntry[] {
 
 /** @returns false when time ran out */
 export async function untilProcessGone(
-  { pid, pidStart }: { pid: number; pidStart: number },
+  { pid, pidStart }: OwnedProcess,
   timeoutMs: number,
   clock: Clock,
 ): Promise<boolean> {
