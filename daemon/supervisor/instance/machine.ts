@@ -20,6 +20,7 @@ const KILL_RETRY_MS = 1000
 const MAX_KILLS = 5
 
 type Step = [Instance, Effect[]]
+type Died = Extract<Effect, { type: 'died' }>
 
 export function newInstance(counters?: Partial<Counters>): Instance {
   return {
@@ -154,18 +155,20 @@ function stepStarting(
       })
     case 'stop':
       return beginStopping(instance, state, policy, now, {
-        next: 'stop',
-        by: event.by,
+        ...requestedEnd('stop', event),
         wasReady: false,
-        failFast: false,
       })
     case 'restart':
       return beginStopping(instance, state, policy, now, {
-        next: 'restart',
-        by: event.by,
+        ...requestedEnd('restart', event),
         wasReady: false,
-        failFast: false,
       })
+    case 'fail': {
+      const end = { ...requestedEnd('fail', event), wasReady: false, failFast: state.failFast }
+      return event.kill
+        ? kill(instance, state, now, end)
+        : beginStopping(instance, state, policy, now, end)
+    }
     case 'spawn-failed':
       return afterDeath(
         instance,
@@ -216,9 +219,15 @@ function stepReady(
         [{ type: 'rotation', run: state.run, inRotation: event.ready }],
       ]
     case 'stop':
-      return beginDrain(instance, state, policy, now, 'stop', event.by)
+      return beginDrain(instance, state, policy, now, requestedEnd('stop', event))
     case 'restart':
-      return beginDrain(instance, state, policy, now, 'restart', event.by)
+      return beginDrain(instance, state, policy, now, requestedEnd('restart', event))
+    case 'fail': {
+      const end = requestedEnd('fail', event)
+      if (!event.kill) return beginDrain(instance, state, policy, now, end)
+      const [stopping, effects] = kill(instance, state, now, end)
+      return [stopping, [outOfRotation(state.run), ...effects]]
+    }
     case 'exited':
       return afterDeath(
         instance,
@@ -249,27 +258,15 @@ function stepDraining(
 ): Step {
   switch (event.type) {
     case 'drained':
-      return beginStopping(instance, state, policy, now, {
-        next: state.next,
-        by: state.by,
-        wasReady: true,
-        failFast: state.failFast,
-      })
+      return beginStopping(instance, state, policy, now, { ...endOf(state), wasReady: true })
     case 'tick':
       if (now < state.deadline) return [instance, []]
-      return beginStopping(instance, state, policy, now, {
-        next: state.next,
-        by: state.by,
-        wasReady: true,
-        failFast: state.failFast,
-      })
+      return beginStopping(instance, state, policy, now, { ...endOf(state), wasReady: true })
+    case 'fail':
+      if (!event.kill) return [instance, []]
+      return kill(instance, state, now, { ...endOf(state), wasReady: true })
     case 'exited':
-      return afterRequestedEnd(
-        instance,
-        { next: state.next, by: state.by, wasReady: true, failFast: state.failFast },
-        policy,
-        now,
-      )
+      return afterRequestedEnd(instance, state, { ...endOf(state), wasReady: true }, policy, now)
     default:
       return [withNext(instance, state, event), []]
   }
@@ -296,9 +293,18 @@ function stepStopping(
         },
         [{ type: 'kill-tree', run: state.run }],
       ]
+    case 'fail':
+      if (!event.kill || state.kills > 0) return [instance, []]
+      return kill(instance, state, now, { ...endOf(state), wasReady: state.wasReady })
     case 'exited':
     case 'spawn-failed':
-      return afterRequestedEnd(instance, state, policy, now)
+      return afterRequestedEnd(
+        instance,
+        state,
+        { ...endOf(state), wasReady: state.wasReady },
+        policy,
+        now,
+      )
     default:
       return [withNext(instance, state, event), []]
   }
@@ -378,51 +384,70 @@ function becomeReady(instance: Instance, state: Starting, note?: string): Step {
   ]
 }
 
+interface RequestedEnd {
+  next: Next
+  by: Requester
+  wasReady: boolean
+  failFast: boolean
+  message?: string
+}
+
+function requestedEnd(
+  next: Next,
+  { by, message }: { by: Requester; message?: string },
+): RequestedEnd {
+  return {
+    next,
+    by,
+    wasReady: true,
+    failFast: false,
+    ...(message === undefined ? {} : { message }),
+  }
+}
+
+function endOf({
+  next,
+  by,
+  failFast,
+  message,
+}: Draining | Stopping): Omit<RequestedEnd, 'wasReady'> {
+  return { next, by, failFast, ...(message === undefined ? {} : { message }) }
+}
+
+function outOfRotation(run: number): Effect {
+  return { type: 'rotation', run, inRotation: false }
+}
+
 /** Balancing stops choosing it first; only then is it asked to finish. */
 function beginDrain(
   instance: Instance,
   state: Ready,
   policy: InstancePolicy,
   now: Monotonic,
-  next: Next,
-  by: Requester,
+  end: RequestedEnd,
 ): Step {
-  const { run } = state
-  const outOfRotation: Effect = { type: 'rotation', run, inRotation: false }
+  const { run, startedAt } = state
   if (!policy.canDrain) {
-    const [stopping, effects] = beginStopping(instance, state, policy, now, {
-      next,
-      by,
-      wasReady: true,
-      failFast: false,
-    })
-    return [stopping, [outOfRotation, ...effects]]
+    const [stopping, effects] = beginStopping(instance, state, policy, now, end)
+    return [stopping, [outOfRotation(run), ...effects]]
   }
+  const { wasReady: _, ...kept } = end
   return [
     {
       ...instance,
       state: {
         phase: 'draining',
         run,
-        startedAt: state.startedAt,
+        startedAt,
         deadline: plus(now, policy.drainIdleMs + policy.drainTimeoutMs + QUIET_READY_MS),
-        next,
-        by,
-        failFast: false,
+        ...kept,
       },
     },
     [
-      outOfRotation,
+      outOfRotation(run),
       { type: 'drain', run, idleMs: policy.drainIdleMs, timeoutMs: policy.drainTimeoutMs },
     ],
   ]
-}
-
-interface RequestedEnd {
-  next: Next
-  by: Requester
-  wasReady: boolean
-  failFast: boolean
 }
 
 function beginStopping(
@@ -432,19 +457,24 @@ function beginStopping(
   now: Monotonic,
   end: RequestedEnd,
 ): Step {
+  const deadline = plus(now, policy.killTimeoutMs)
   return [
-    {
-      ...instance,
-      state: {
-        phase: 'stopping',
-        run,
-        startedAt,
-        deadline: plus(now, policy.killTimeoutMs),
-        kills: 0,
-        ...end,
-      },
-    },
+    { ...instance, state: { phase: 'stopping', run, startedAt, deadline, kills: 0, ...end } },
     [{ type: 'stop-signal', run }],
+  ]
+}
+
+/** Without asking: it does not answer, or may not live on for so long. */
+function kill(
+  instance: Instance,
+  { run, startedAt }: { run: number; startedAt: Monotonic },
+  now: Monotonic,
+  end: RequestedEnd,
+): Step {
+  const deadline = plus(now, KILL_RETRY_MS)
+  return [
+    { ...instance, state: { phase: 'stopping', run, startedAt, deadline, kills: 1, ...end } },
+    [{ type: 'kill-tree', run }],
   ]
 }
 
@@ -458,7 +488,10 @@ function withNext(instance: Instance, state: Draining | Stopping, event: Instanc
     case 'start':
       return { ...instance, state: { ...state, next: 'restart', failFast: event.failFast } }
     case 'give-up':
-      return { ...instance, state: { ...state, next: 'fail', failFast: true } }
+      return {
+        ...instance,
+        state: { ...state, next: 'fail', failFast: true, message: event.message },
+      }
     default:
       return instance
   }
@@ -466,16 +499,18 @@ function withNext(instance: Instance, state: Draining | Stopping, event: Instanc
 
 function afterRequestedEnd(
   instance: Instance,
+  { startedAt }: { startedAt: Monotonic },
   end: RequestedEnd,
   policy: InstancePolicy,
   now: Monotonic,
 ): Step {
-  const died: Effect = {
+  const died: Died = {
     type: 'died',
     run: instance.counters.run,
     requestedBy: end.by,
     wasReady: end.wasReady,
     restartInMs: end.next === 'restart' ? 0 : null,
+    ...(end.message === undefined ? {} : { message: end.message }),
   }
   if (end.next === 'stop')
     return [
@@ -487,45 +522,33 @@ function afterRequestedEnd(
     const [started, effects] = spawn(instance, policy, now, { failFast: end.failFast, counters })
     return [started, [died, ...effects]]
   }
-  return afterFailedStart(instance, died, policy, now, end.failFast)
+  return afterFailure(instance, died, end, policy, now, end.wasReady ? now - startedAt : 0)
 }
 
-/** The listen time-out ended it: a quick death like any other, but told as what it was. */
-function afterFailedStart(
+/** The listen time-out or a guard ended it: a death like any other, but told as what it was. */
+function afterFailure(
   instance: Instance,
-  died: Effect,
+  died: Died,
+  end: RequestedEnd,
   policy: InstancePolicy,
   now: Monotonic,
-  failFast: boolean,
+  uptimeMs: number,
 ): Step {
-  const message = `not ready within ${policy.listenTimeoutMs} ms (listen_timeout)`
-  const settle: Effect = { type: 'settle', result: 'timed-out', message }
-  if (failFast) {
+  const isLate = end.by === 'listen-timeout'
+  const message = end.message ?? `not ready within ${policy.listenTimeoutMs} ms (listen_timeout)`
+  const settle: Effect = { type: 'settle', result: isLate ? 'timed-out' : 'failed', message }
+  if (end.failFast) {
     return [
       { ...instance, state: { phase: 'errored', message } },
       [died, { type: 'errored', message }, settle],
     ]
   }
-  const [next, effects] = afterDeath(
-    instance,
-    { code: null, signal: null, uptimeMs: 0, wasReady: false, random: 0 },
-    policy,
-    now,
-    { failFast: false },
+  const death: Death = { code: null, signal: null, uptimeMs, wasReady: end.wasReady, random: 0 }
+  const [next, effects] = afterDeath(instance, death, policy, now, { failFast: false })
+  const told = effects.map((effect) =>
+    effect.type === 'died' ? { ...died, restartInMs: effect.restartInMs } : effect,
   )
-  return [
-    next,
-    [
-      ...effects
-        .map((effect) => (effect.type === 'died' ? mergeDied(effect, died) : effect))
-        .filter(notSettle),
-      settle,
-    ],
-  ]
-}
-
-function mergeDied(decided: Extract<Effect, { type: 'died' }>, died: Effect): Effect {
-  return died.type === 'died' ? { ...died, restartInMs: decided.restartInMs } : decided
+  return [next, [...told.filter(notSettle), settle]]
 }
 
 function notSettle(effect: Effect): boolean {

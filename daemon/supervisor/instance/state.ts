@@ -32,6 +32,8 @@ export type InstanceState =
       next: Next
       by: Requester
       failFast: boolean
+      /** Why, in a sentence. */
+      message?: string
     }
   | {
       phase: 'stopping'
@@ -44,6 +46,7 @@ export type InstanceState =
       kills: number
       wasReady: boolean
       failFast: boolean
+      message?: string
     }
   | { phase: 'backoff'; retryAt: Monotonic; delayMs: number }
 
@@ -91,8 +94,13 @@ export interface InstancePolicy {
 
 export type InstanceEvent =
   | { type: 'start'; failFast: boolean }
-  | { type: 'stop'; by: Requester }
+  | { type: 'stop'; by: Requester; message?: string }
   | { type: 'restart'; by: Requester }
+  /**
+   * A guard says that this process must not go on. It is ended, with `kill` at once, and what follows is what
+   * follows a death.
+   */
+  | { type: 'fail'; run: Run; by: Requester; message: string; kill: boolean }
   /** No more tries, whatever the policy: the app's start failed as a whole. */
   | { type: 'give-up'; message: string }
   | { type: 'reset' }

@@ -200,6 +200,79 @@ describe('stopping', () => {
   })
 })
 
+describe('a guard says fail', () => {
+  const fail = (kill: boolean) =>
+    ({ type: 'fail', run: 1, by: 'hang', message: 'why', kill }) as const
+
+  test('ready, kill → out of rotation and SIGKILL at once; gone → back, with who and why on record', () => {
+    const app = world()
+    app.upAndReady()
+    expect(app.send(fail(true))).toEqual([
+      { type: 'rotation', run: 1, inRotation: false },
+      { type: 'kill-tree', run: 1 },
+    ])
+    const [died, ...rest] = app.exit(null, 'SIGKILL')
+    expect(died).toEqual({
+      type: 'died',
+      run: 1,
+      requestedBy: 'hang',
+      message: 'why',
+      wasReady: true,
+      restartInMs: 0,
+    })
+    expect(types(rest)).toEqual(['spawn', 'settle'])
+    expect(app.counters).toMatchObject({ restarts: 1, quickDeaths: 1 })
+  })
+
+  test('ready, no kill → drained first', () => {
+    const app = world()
+    app.upAndReady()
+    expect(types(app.send(fail(false)))).toEqual(['rotation', 'drain'])
+    app.send({ type: 'drained', run: 1 })
+    app.exit(0)
+    expect(app.phase).toBe('starting')
+  })
+
+  test('again and again → each waits longer, like any death', () => {
+    const app = world()
+    app.upAndReady()
+    app.send(fail(true))
+    app.exit(null, 'SIGKILL')
+    app.send({ ...fail(true), run: 2 })
+    app.exit(null, 'SIGKILL')
+    expect(app.phase).toBe('backoff')
+  })
+
+  test('starting, all or nothing → errored with the reason', () => {
+    const app = world()
+    app.send({ type: 'start', failFast: true })
+    app.send(fail(true))
+    expect(app.exit(null, 'SIGKILL')).toContainEqual({
+      type: 'settle',
+      result: 'failed',
+      message: 'why',
+    })
+    expect(app.state).toEqual({ phase: 'errored', message: 'why' })
+  })
+
+  test('draining for a stop, kill → killed, and stopped', () => {
+    const app = world()
+    app.upAndReady()
+    app.send({ type: 'stop', by: 'command' })
+    expect(types(app.send(fail(true)))).toEqual(['kill-tree'])
+    app.exit(null, 'SIGKILL')
+    expect(app.phase).toBe('stopped')
+  })
+
+  test('ready, an app that is not to be restarted → stopped', () => {
+    const app = world({ restart: 'never' })
+    app.upAndReady()
+    app.send(fail(true))
+    app.exit(null, 'SIGKILL')
+    expect(app.phase).toBe('stopped')
+  })
+})
+
 describe('restart of what dies', () => {
   test('ready: first quick death → back at once, with the restart counted', () => {
     const app = world()
@@ -297,6 +370,12 @@ describe('laws', () => {
     fc.constant((run: number) => ({ type: 'said-ready', run }) as const),
     fc.constant((run: number) => ({ type: 'drained', run }) as const),
     fc.boolean().map((ready) => (run: number) => ({ type: 'readiness', run, ready }) as const),
+    fc
+      .boolean()
+      .map(
+        (kill) => (run: number) =>
+          ({ type: 'fail', run, by: 'hang', message: 'hangs', kill }) as const,
+      ),
     fc.constant((run: number) => ({ type: 'spawn-failed', run, message: 'no' }) as const),
     fc
       .integer({ min: 0, max: 3 })
