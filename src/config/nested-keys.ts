@@ -81,7 +81,15 @@ export function balanceGroup(): Group<BalanceKeys, BalancePolicy> {
 }
 
 export interface ProbeKeys {
-  http: Group<{ path: Text; port: Count; status: Kind<number | number[], number[]> }, string>
+  http: Group<
+    {
+      path: Text
+      port: Count
+      status: Kind<number | number[], number[]>
+      scheme: OneOf<'http' | 'https'>
+    },
+    string
+  >
   tcp: Group<{ port: Count }, boolean | number>
   exec: Group<{ command: Words }, string | string[]>
   initial_delay_seconds: Seconds
@@ -95,7 +103,12 @@ export function probeGroup(): Group<ProbeKeys, string> {
   return group(
     {
       http: group(
-        { path: text('a path such as "/healthz"'), port: port(), status: statusCodes() },
+        {
+          path: text('a path such as "/healthz"'),
+          port: port(),
+          status: statusCodes(),
+          scheme: oneOf(['http', 'https']),
+        },
         (value) => (typeof value === 'string' ? { path: value } : value),
       ),
       tcp: group({ port: port() }, (value) => {

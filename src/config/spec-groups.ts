@@ -40,6 +40,7 @@ export function probeSpec(given: CheckedApp['readiness']): ProbeSpec | undefined
             path: http.path ?? '/',
             ...defined('port', http.port),
             status: http.status ?? [],
+            ...defined('scheme', http.scheme),
           },
         }),
     ...(tcp === undefined ? {} : { tcp: defined('port', tcp.port) }),

@@ -31,7 +31,8 @@ export interface BalanceSpec {
 
 /** Kubernetes' field names and defaults, in lbm's units. */
 export interface ProbeSpec {
-  http?: { path: string; port?: number; status: number[] }
+  /** No `status`: 200 to 399. `scheme`: http; a certificate is not checked. */
+  http?: { path: string; port?: number; status: number[]; scheme?: 'http' | 'https' }
   tcp?: { port?: number }
   exec?: { command: string[] }
   initialDelayMs: number

@@ -22,6 +22,8 @@ export type LbmEvent = EventBase &
       }
     | { type: 'instance.errored'; id: number; number: number; message: string }
     | { type: 'instance.stopping'; id: number; number: number; by: Requester }
+    /** It answers, or does not answer, its readiness probe or its supervisor: in or out of rotation. */
+    | { type: 'instance.readiness'; id: number; number: number; ready: boolean; message: string }
     | { type: 'instance.message'; id: number; message: unknown }
     | { type: 'rollout.progress'; generation: number; id: number; number: number; phase: string }
     | { type: 'rollout.ended'; generation: number; result: string; message?: string }

@@ -11,6 +11,8 @@ export interface HomePaths {
   runDir: string
   logsDir: string
   pidsDir: string
+  /** Diagnostic reports of instances that hung. */
+  reportsDir: string
 }
 
 /** @param root absolute path of `LBM_HOME` */
@@ -25,5 +27,6 @@ export function homePaths(root: string): HomePaths {
     runDir: `${root}/run`,
     logsDir: `${root}/logs`,
     pidsDir: `${root}/pids`,
+    reportsDir: `${root}/reports`,
   }
 }

@@ -85,9 +85,17 @@ export interface ExitReason {
   /** One line: the exception's message and place, the spawn error. */
   message?: string
   lastLines: string[]
+  /** As last sampled before the end. */
   rssBytes?: number
   loopDelayMs?: number
+  generation?: number
+  /** What is not as it was when the app last ran well: `script app.js`, `env DATABASE_URL`. Names, never values. */
+  changed?: string[]
+  /** Absolute path of the diagnostic report that was taken before. */
+  report?: string
 }
+
+export const MAX_DEATHS = 10
 
 export interface ListeningAt {
   address: string
@@ -115,6 +123,8 @@ export interface InstanceState {
   listening: ListeningAt[]
   nodeVersion?: string
   lastExit?: ExitReason
+  /** The last ends of this number, whoever asked for them, newest first; at most `MAX_DEATHS`. */
+  deaths?: ExitReason[]
   /** Short remarks for `describe`: "listens nowhere", "crash loop: next try in 3 s". */
   notes: string[]
   balance?: InstanceBalance

@@ -65,7 +65,14 @@ export const balanceChange: SchemaOf<Partial<BalanceSpec>> = v.object({
 
 const port = v.exactOptional(v.pipe(count, v.maxValue(65_535, 'at most 65535')))
 const probe: SchemaOf<ProbeSpec> = v.object({
-  http: v.exactOptional(v.object({ path: text, port, status: v.array(count) })),
+  http: v.exactOptional(
+    v.object({
+      path: text,
+      port,
+      status: v.array(count),
+      scheme: v.exactOptional(v.picklist(['http', 'https'])),
+    }),
+  ),
   tcp: v.exactOptional(v.object({ port })),
   exec: v.exactOptional(v.object({ command: v.array(text) })),
   initialDelayMs: durationMs,
