@@ -13,8 +13,8 @@ import { planWrite } from './plan-write.ts'
 import { createProgress } from './progress.ts'
 import { createRest } from './rest.ts'
 
-/** Between two writes, unless a slab is full: lines appear this much later, and a flood costs 250 writes a second. */
-const GATHER_MS = 4
+/** Between two writes, unless a slab is full: lines appear this much later, and a flood costs few of them. */
+const GATHER_MS = 8
 /** An unfinished line waits this long for its rest, so that readers and rotations meet whole lines. */
 const UNFINISHED_MS = 200
 /** Beyond this the streams pause until the disk has caught up… */

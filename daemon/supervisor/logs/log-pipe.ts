@@ -11,15 +11,23 @@ import { join } from 'node:path'
 /** Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing. */
 const BATCH = 16
 const PREFIX = 'pipe-'
+/**
+ * Whoever has an end of it may open `/dev/stdout`, also as another user (`uid`): the name is in a closed folder and
+ * gone before the process starts.
+ */
+const MODE = '622'
 
 /**
- * Give `writeFd` to `spawn` as stdio and call `spawned()` right after, whatever came of it; hand the pipe to
- * `LogSink.attach`, which owns the reading end from then on.
+ * Give `writeFd` to `spawn` as stdio and call `spawned()` right after; hand the pipe to `LogSink.attach`, which
+ * owns the reading end from then on. Where nothing was spawned, `discard()`.
  */
 export interface LogPipe {
   readonly writeFd: number
   readonly readFd: number
+  /** Closes the writing end here, so that the stream ends with the last process that has it. */
   spawned(): void
+  /** Closes what is still open. Not for a pipe that was attached. */
+  discard(): void
 }
 
 export interface LogPipes extends Disposable {
@@ -37,7 +45,7 @@ export function createLogPipes(dir: string): LogPipes {
     if (made === 0) removeLeftovers(dir)
     const batch = Array.from({ length: BATCH }, (_, index) => join(dir, `${PREFIX}${made + index}`))
     made += BATCH
-    execFileSync('mkfifo', ['-m', '600', ...batch], { stdio: 'ignore' })
+    execFileSync('mkfifo', ['-m', MODE, ...batch], { stdio: 'ignore' })
     names = batch
   }
 
@@ -63,7 +71,20 @@ function openPipe(name: string): LogPipe {
   const readFd = openSync(name, constants.O_RDONLY | constants.O_NONBLOCK)
   try {
     const writeFd = openSync(name, constants.O_WRONLY)
-    return { readFd, writeFd, spawned: () => closeSync(writeFd) }
+    let isWriteOpen = true
+    const spawned = (): void => {
+      if (isWriteOpen) closeSync(writeFd)
+      isWriteOpen = false
+    }
+    return {
+      readFd,
+      writeFd,
+      spawned,
+      discard() {
+        spawned()
+        closeSync(readFd)
+      },
+    }
   } catch (error) {
     closeSync(readFd)
     throw error

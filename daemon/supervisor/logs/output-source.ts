@@ -8,10 +8,14 @@ import { after, type Clock } from '../../kernel/clock.ts'
 import type { LogPipe } from './log-pipe.ts'
 
 const READ_BYTES = 64 * 1024
-/** Reads that follow each other faster than this are a flood… */
-const FLOOD_MS = 2
-/** …and get this pause, in which more gathers. A pipe holds what a busy program writes in the meantime. */
-const GULP_MS = 1
+/** Reads that follow each other, or a pause, as fast as this are a flood… */
+const FLOOD_MS = 1
+/** …and get a pause, in which more gathers; as long as what gathers is little, a longer one each time. */
+const MIN_GULP_MS = 1
+const LITTLE_BYTES = 16 * 1024
+const MUCH_BYTES = 48 * 1024
+/** A pipe holds what a busy program writes in the meantime; a socket pair does only for so long. */
+const MAX_GULP_MS = { pipe: 4, stream: 1 }
 
 /** One for all: what is read is copied before the next read. */
 let readBuffer: Buffer | undefined
@@ -35,14 +39,18 @@ export function openOutputSource(
 ): OutputSource {
   let lastReadAt = -Infinity as Monotonic
   let gulp: Disposable | undefined
+  let gulpMs = MIN_GULP_MS
   let isPaused = false
   let isOver = false
 
   const onChunk = (chunk: Buffer): void => {
     const now = clock.now()
-    if (chunk.length < READ_BYTES && now < lastReadAt + FLOOD_MS && gulp === undefined) {
+    if (chunk.length > MUCH_BYTES) gulpMs = MIN_GULP_MS
+    else if (chunk.length < LITTLE_BYTES) gulpMs = Math.min(gulpMs + 1, flow.maxGulpMs)
+    const isFlood = now < lastReadAt + gulpMs + FLOOD_MS
+    if (chunk.length < READ_BYTES && isFlood && gulp === undefined) {
       flow.stop()
-      gulp = clock.at(after(now, GULP_MS), () => {
+      gulp = clock.at(after(now, gulpMs), () => {
         gulp = undefined
         if (!isPaused) flow.go()
       })
@@ -76,6 +84,7 @@ export function openOutputSource(
 
 interface Flow {
   stream: Readable
+  maxGulpMs: number
   stop(): void
   go(): void
 }
@@ -94,6 +103,7 @@ function flowOfPipe(fd: number, onChunk: (chunk: Buffer) => void): Flow {
   socket.resume()
   return {
     stream: socket,
+    maxGulpMs: MAX_GULP_MS.pipe,
     stop() {
       isStopped = true
       socket.pause()
@@ -117,6 +127,7 @@ function flowOfStream(stream: Readable, onChunk: (chunk: Buffer) => void): Flow 
   const handleOf = (): Handle | null | undefined => (stream as { _handle?: Handle | null })._handle
   return {
     stream,
+    maxGulpMs: MAX_GULP_MS.stream,
     stop() {
       const handle = handleOf()
       if (handle === undefined) stream.pause()

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import { createLogPipes } from '../../../daemon/supervisor/logs/log-pipe.ts'
 import { until } from '../../helpers/until.ts'
 import { logWorld, numbers, type Via } from './log-world.ts'
 
@@ -178,4 +179,33 @@ test('a named pipe nobody reads does not hold the program up; who comes later is
   const rest = text.split('\n').filter((line) => line.startsWith('number'))
   expect(Number(dropped) + rest.length).toBe(50_000)
   expect(Number(dropped)).toBeGreaterThan(0)
+})
+
+test('the output may be opened by its name, as it may not be on a socket', async () => {
+  await using world = logWorld()
+  const code =
+    'require("node:fs").appendFileSync("/dev/stdout", "by name\\n"); require("node:fs").appendFileSync("/dev/stderr", "this too\\n")'
+  await world.run(world.open(), code).ended
+  expect([world.read('app-out.log'), world.read('app-error.log')]).toEqual([
+    'by name\n',
+    'this too\n',
+  ])
+})
+
+test('processes that come and go leave no descriptor open, nor do pipes that were not used', async () => {
+  const openNow = (): number => readdirSync('/proc/self/fd').length
+  const before = openNow()
+  await using world = logWorld()
+  const sink = world.open()
+  await world.run(sink, '').ended
+  const withFiles = openNow()
+  for (let round = 0; round < 20; round += 1) await world.run(sink, 'console.log(1)').ended
+  using pipes = createLogPipes(join(world.dir, 'unused'))
+  pipes.open()?.discard()
+  const spawned = pipes.open()
+  spawned?.spawned()
+  spawned?.discard()
+  await until(() => openNow() <= withFiles || undefined)
+  await sink[Symbol.asyncDispose]()
+  await until(() => openNow() <= before || undefined)
 })
