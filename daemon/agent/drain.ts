@@ -1,9 +1,9 @@
 /** Ends what is under way without cutting anything off, as far as the time allows. Nothing of the app is wrapped. */
 
 import { closeIdleConnections, sayGoingAway, watchSessions, watchSockets } from './connections.ts'
-import type { FauxHandle } from './faux-handle.ts'
+import { isFaux } from './faux-handle.ts'
 import type { RequestCounts } from './http-requests.ts'
-import type { AnyServer, NativeHandle } from './node-internals.ts'
+import type { AnyServer } from './node-internals.ts'
 import type { Servers } from './servers.ts'
 
 export interface DrainOptions {
@@ -81,8 +81,4 @@ function stopAccepting(server: AnyServer): void {
     }
   }
   handle.close()
-}
-
-function isFaux(handle: NativeHandle): handle is FauxHandle {
-  return 'refrain' in handle
 }

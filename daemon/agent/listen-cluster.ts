@@ -1,7 +1,8 @@
-/** Cluster mode: `cluster._getServer` asks the supervisor for a listener; connections come as messages or from a shared handle. */
+/** Cluster mode: `cluster._getServer` asks the supervisor for a listener. Connections come as messages, or from a handle of it. */
 
 import cluster from 'node:cluster'
 import type { Socket } from 'node:dgram'
+import { constants } from 'node:os'
 import { resolve } from 'node:path'
 
 import type { ListenQuery } from '../../src/contract/agent.ts'
@@ -9,112 +10,157 @@ import type { Channel } from './channel.ts'
 import { createFauxHandle, type FauxHandle } from './faux-handle.ts'
 import { acquireIndex } from './listen-index.ts'
 import type { AnyServer, NativeHandle } from './node-internals.ts'
-import { bind, bindsItself, canReusePort, UV_TCP_REUSEPORT } from './own-bind.ts'
-import type { Requests } from './requests.ts'
+import {
+  bind,
+  bindsItself,
+  canReusePort,
+  checkBound,
+  openUdp,
+  UV_TCP_REUSEPORT,
+} from './own-bind.ts'
+import type { Reply, Requests } from './requests.ts'
 import type { Servers } from './servers.ts'
 import { shareTicketKeys } from './ticket-keys.ts'
 
-export interface NodeQuery {
+/** What net.js and dgram.js ask for. */
+interface NodeQuery {
   address: string | null
   port: number
   addressType: ListenQuery['addressType'] | null
-  fd?: number | undefined
-  flags?: number | undefined
+  fd?: number | null
+  flags?: number
   backlog?: number
-  readableAll?: boolean | undefined
-  writableAll?: boolean | undefined
+  readableAll?: boolean
+  writableAll?: boolean
 }
 
 type Done = (errno: number, handle: NativeHandle | null) => void
+
+interface Held {
+  server: AnyServer
+  handle: FauxHandle
+  /** Binds once more, where the instances bind. */
+  bindOwn: (() => NativeHandle | number) | undefined
+}
+
+const DEFAULT_BACKLOG = 511
+
+/** Takes a connection of which something was read already. */
+type Take = (server: AnyServer, client: NativeHandle, read: Buffer) => void
 
 export function listenThroughSupervisor(
   channel: Channel,
   servers: Servers,
   requests: Requests,
+  take: Take,
 ): void {
-  const handles = new Map<string, FauxHandle>()
+  const held = new Map<string, Held>()
 
   const getServer = (server: AnyServer, node: NodeQuery, done: Done): void => {
     if (bindsItself(node)) {
-      const bound = bindHere(server, node, node.flags ?? 0)
+      const bound = bindHere(server, node)
       process.nextTick(() => (typeof bound === 'number' ? done(bound, null) : done(0, bound)))
       return
     }
     const { query, release } = queryOf(node)
     requests.listen(query, canReusePort, (reply, handle) => {
+      const closed = (): void => {
+        held.delete(reply.key)
+        release()
+        channel.send({ act: 'close', key: reply.key })
+      }
       if (reply.errno !== undefined) {
         release()
         done(reply.errno, null)
-        return
-      }
-      if (reply.how === 'own') {
-        release()
-        const bound = bindHere(server, node, query.flags | UV_TCP_REUSEPORT)
-        if (typeof bound === 'number') done(bound, null)
-        else done(0, bound)
-        return
-      }
-      const { key } = reply
-      if (reply.how === 'shared' && isUdp(query)) {
-        const shared = handle as NativeHandle
-        tellWhenClosed(shared, () => {
-          release()
-          channel.send({ act: 'close', key })
-        })
+      } else if (reply.how === 'shared') {
         servers.addDatagramSocket(server as unknown as Socket)
-        done(0, shared)
-        return
+        done(0, tellWhenClosed(handle as NativeHandle, closed))
+      } else {
+        hold(server, query, reply, closed, done)
       }
-      const faux = createFauxHandle({
-        sockname: reply.sockname,
-        listensOnPath: query.addressType === -1,
-        closed() {
-          handles.delete(key)
-          release()
-          channel.send({ act: 'close', key })
-        },
-      })
-      handles.set(key, faux)
-      faux.server = server
-      if (reply.how === 'shared') faux.acceptFrom(handle as NativeHandle)
-      shareTicketKeys(server, reply.ticketKeys)
-      done(0, faux)
     })
   }
   Object.assign(cluster, { _getServer: getServer })
 
+  function hold(
+    server: AnyServer,
+    query: ListenQuery,
+    reply: Reply,
+    closed: () => void,
+    done: Done,
+  ): void {
+    const bindOwn = (): NativeHandle | number =>
+      checkBound(
+        bind(
+          query.address,
+          query.port,
+          query.addressType as number,
+          undefined,
+          query.flags | UV_TCP_REUSEPORT,
+        ),
+        query.port,
+      )
+    if (reply.how === 'own') {
+      // Bound now, so that a failure is told as one of listen(); listened on in rotation.
+      const bound = bindOwn()
+      if (typeof bound === 'number') {
+        closed()
+        done(bound, null)
+        return
+      }
+      bound.close()
+    }
+    const faux = createFauxHandle({
+      sockname: query.addressType === -1 ? undefined : reply.sockname,
+      closed,
+    })
+    held.set(reply.key, {
+      server,
+      handle: faux,
+      bindOwn: reply.how === 'own' ? bindOwn : undefined,
+    })
+    shareTicketKeys(server, reply.ticketKeys)
+    done(0, faux)
+  }
+
   channel.on('connection', ({ id, key, data }, handle) => {
     const client = handle as NativeHandle | undefined
-    const faux = handles.get(key)
-    const accepted = client !== undefined && faux !== undefined && hasRoom(faux.server)
+    const entry = held.get(key)
+    const accepted = client !== undefined && entry !== undefined && hasRoom(entry.server)
     channel.send({ act: 'ack', id, accepted, open: servers.openConnections() + (accepted ? 1 : 0) })
     if (!accepted) client?.close()
-    else faux.take(client, data === undefined ? undefined : Buffer.from(data, 'base64'))
+    else if (data === undefined) entry.handle.onconnection(0, client)
+    else take(entry.server, client, Buffer.from(data, 'base64'))
   })
-  channel.on('accept', ({ key }, handle) => handles.get(key)?.acceptFrom(handle as NativeHandle))
-  channel.on('refrain', ({ key }) => handles.get(key)?.refrain())
+  channel.on('accept', ({ key, giveBack }, handle) => {
+    const entry = held.get(key)
+    if (entry === undefined) {
+      ;(handle as NativeHandle | undefined)?.close()
+      return
+    }
+    const from = handle ?? entry.handle.accepting() ?? entry.bindOwn?.()
+    if (typeof from === 'object') entry.handle.acceptFrom(from as NativeHandle)
+    if (giveBack === true) channel.send({ act: 'returned', key }, entry.handle.accepting())
+  })
+  channel.on('refrain', ({ key }) => held.get(key)?.handle.refrain())
 }
 
-function hasRoom(server: AnyServer | undefined): boolean {
-  if (server === undefined || server.dropMaxConnection === true) return true
-  return !server.maxConnections || server._connections < server.maxConnections
-}
-
-function isUdp({ addressType }: ListenQuery): boolean {
-  return addressType === 'udp4' || addressType === 'udp6'
+function hasRoom({ maxConnections, dropMaxConnection, _connections }: AnyServer): boolean {
+  // Newer Nodes let an app drop what is too much instead of leaving it to another instance.
+  return dropMaxConnection === true || !maxConnections || _connections < maxConnections
 }
 
 function queryOf(node: NodeQuery): { query: ListenQuery; release: () => void } {
   const addressType = node.addressType ?? 4
-  const isPath = addressType === -1 && node.address !== null && !node.address.startsWith('\0')
-  const address = isPath ? resolve(node.address ?? '') : node.address
+  const isFile = addressType === -1 && node.address !== null && !node.address.startsWith('\0')
+  const address = isFile ? resolve(node.address ?? '') : node.address
   const { index, release } = acquireIndex(`${address ?? ''}:${node.port}:${addressType}`)
   const query: ListenQuery = {
     address,
-    port: node.port,
+    port: node.port ?? 0,
     addressType,
     flags: node.flags ?? 0,
-    backlog: node.backlog ?? 0,
+    backlog: node.backlog || DEFAULT_BACKLOG,
     index,
   }
   if (node.readableAll === true) query.readableAll = true
@@ -122,36 +168,19 @@ function queryOf(node: NodeQuery): { query: ListenQuery; release: () => void } {
   return { query, release }
 }
 
-function bindHere(
-  server: AnyServer,
-  { address, port, addressType, fd }: NodeQuery,
-  flags: number,
-): NativeHandle | number {
-  if (addressType === 'udp4' || addressType === 'udp6') return openUdp(server, fd ?? -1)
-  return bind(address, port, addressType ?? 4, fd, flags)
+/** A socket that the app brings along by its descriptor. */
+function bindHere(server: AnyServer, { addressType, fd, flags }: NodeQuery): NativeHandle | number {
+  if (typeof fd !== 'number') return -constants.errno.EINVAL
+  if (addressType === 'udp4' || addressType === 'udp6') return openUdp(server, fd)
+  return bind(null, 0, 4, fd, flags ?? 0)
 }
 
-/** A UDP socket that the app brings along by its descriptor. */
-function openUdp(socket: object, fd: number): NativeHandle | number {
-  const key = Object.getOwnPropertySymbols(socket).find(
-    ({ description }) => description === 'state symbol',
-  )
-  const state =
-    key === undefined ? undefined : (socket as Record<symbol, { handle: NativeHandle }>)[key]
-  const Handle = state?.handle.constructor as
-    | (new () => NativeHandle & { open(fd: number): number })
-    | undefined
-  if (Handle === undefined) return -22
-  const handle = new Handle()
-  const errno = handle.open(fd)
-  return errno === 0 ? handle : errno
-}
-
-function tellWhenClosed(handle: NativeHandle, closed: () => void): void {
+function tellWhenClosed(handle: NativeHandle, closed: () => void): NativeHandle {
   const { close } = handle
-  handle.close = function (done) {
+  handle.close = (done) => {
     handle.close = close
     closed()
-    close.call(this, done)
+    handle.close(done)
   }
+  return handle
 }

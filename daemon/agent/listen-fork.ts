@@ -12,7 +12,7 @@ import { type ListenQuery, listenerKey } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
 import { acquireIndex } from './listen-index.ts'
 import type { AnyServer, Listen2, NativeHandle } from './node-internals.ts'
-import { bind, bindsItself } from './own-bind.ts'
+import { bind, bindsItself, checkBound } from './own-bind.ts'
 import type { Requests } from './requests.ts'
 import { shareTicketKeys } from './ticket-keys.ts'
 
@@ -36,7 +36,10 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     }
     const { query, release } = queryOf(address, port, addressType, backlog, flags)
     // A socket file is removed by whoever bound it when that one closes it; so the supervisor binds those.
-    const bound = addressType === -1 ? -constants.errno.EADDRINUSE : bindNow(query)
+    const bound =
+      addressType === -1
+        ? -constants.errno.EADDRINUSE
+        : checkBound(bind(query.address, port, addressType, undefined, query.flags), port)
     if (typeof bound !== 'number') {
       listenOn(bound)
       // Port 0 asks for a port that nobody had before.
@@ -118,18 +121,6 @@ function queryOf(
     query: { address: place, port, addressType, flags: flags ?? 0, backlog, index },
     release,
   }
-}
-
-/** @returns a handle that is bound to the very port, or a negative errno */
-function bindNow({ address, port, addressType, flags }: ListenQuery): NativeHandle | number {
-  const handle = bind(address, port, addressType as number, undefined, flags)
-  if (typeof handle === 'number' || port === 0) return handle
-  // libuv tells EADDRINUSE only at listen(), which would then bind to a random port.
-  const name: { port?: number } = {}
-  handle.getsockname?.(name)
-  if (name.port === port) return handle
-  handle.close()
-  return -constants.errno.EADDRINUSE
 }
 
 /** Makes the original emit the error that plain node emits. */

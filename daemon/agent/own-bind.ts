@@ -1,6 +1,7 @@
 /** Listens that stay in this process. */
 
 import net from 'node:net'
+import { constants } from 'node:os'
 
 import type { NativeHandle, NetInternals } from './node-internals.ts'
 
@@ -10,7 +11,7 @@ export const UV_TCP_REUSEPORT = 2
 export const canReusePort: boolean =
   process.platform === 'linux' && knowsReusePort(process.versions.node)
 
-export function knowsReusePort(version: string): boolean {
+function knowsReusePort(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number)
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
 }
@@ -32,4 +33,31 @@ export function bind(
   if (address || bindsItself({ fd })) return create(address, port, addressType, fd, flags)
   const dual = create('::', port, 6, undefined, flags)
   return typeof dual === 'number' ? create('0.0.0.0', port, 4, undefined, flags) : dual
+}
+
+/** libuv tells EADDRINUSE only at listen(), which on an unbound socket would bind to a random port. */
+export function checkBound(handle: NativeHandle | number, port: number): NativeHandle | number {
+  if (typeof handle === 'number' || port === 0) return handle
+  const name: { port?: number } = {}
+  handle.getsockname?.(name)
+  if (name.port === port) return handle
+  handle.close()
+  return -constants.errno.EADDRINUSE
+}
+
+interface UdpHandle extends NativeHandle {
+  open(fd: number): number
+}
+
+/** @returns the handle, or a negative errno */
+export function openUdp(socket: object, fd: number): NativeHandle | number {
+  const key = Object.getOwnPropertySymbols(socket).find(
+    ({ description }) => description === 'state symbol',
+  )
+  const state =
+    key === undefined ? undefined : (socket as Record<symbol, { handle: UdpHandle }>)[key]
+  if (state === undefined) return -constants.errno.ENOTSUP
+  const handle = new (state.handle.constructor as new () => UdpHandle)()
+  const errno = handle.open(fd)
+  return errno === 0 ? handle : errno
 }

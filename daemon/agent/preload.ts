@@ -4,12 +4,15 @@ import { AGENT_ENV, type AgentConfig } from '../../src/contract/agent.ts'
 import { openChannel } from './channel.ts'
 import { behaveAsClusterWorker } from './cluster-worker.ts'
 import { createDrain } from './drain.ts'
+import { noticeFailing } from './failing.ts'
 import { reportFaults } from './faults.ts'
 import { countRequests } from './http-requests.ts'
+import { injectConnection } from './inject.ts'
 import { listenThroughSupervisor } from './listen-cluster.ts'
 import { listenAsPlainNode } from './listen-fork.ts'
 import { reportWhenLoaded } from './loaded.ts'
 import { stopWhenOrphaned } from './orphan.ts'
+import { expectProxyHeader } from './proxy-header.ts'
 import { reportLoad } from './reports.ts'
 import { createRequests } from './requests.ts'
 import { watchServers } from './servers.ts'
@@ -29,9 +32,20 @@ function start(config: AgentConfig): void {
   if (config.mode === 'fork') listenAsPlainNode(channel, requests)
   const servers = watchServers(channel)
   if (config.mode === 'cluster') {
-    listenThroughSupervisor(channel, servers, requests)
+    listenThroughSupervisor(
+      channel,
+      servers,
+      requests,
+      config.proxyProtocol ? expectProxyHeader : injectConnection,
+    )
     behaveAsClusterWorker(servers)
   }
+  const failing = noticeFailing(channel)
+  servers.intercept((server, client) => {
+    failing.watch(client)
+    if (config.proxyProtocol) expectProxyHeader(server, client, Buffer.alloc(0))
+    return config.proxyProtocol
+  })
   followTicketKeys(channel)
   const counts = countRequests()
   const drain = createDrain(servers, counts)

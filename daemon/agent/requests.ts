@@ -3,7 +3,7 @@
 import type { ListenQuery, ToAgent } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
 
-type Reply = Extract<ToAgent, { act: 'listen-reply' }>
+export type Reply = Extract<ToAgent, { act: 'listen-reply' }>
 
 export interface Requests {
   listen(query: ListenQuery, canReusePort: boolean, done: Done): void

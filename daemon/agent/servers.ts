@@ -4,7 +4,7 @@ import type { Socket } from 'node:dgram'
 import net from 'node:net'
 
 import type { Channel } from './channel.ts'
-import { type AnyServer, type Listen2, placeOf } from './node-internals.ts'
+import { type AnyServer, type Listen2, type NativeHandle, placeOf } from './node-internals.ts'
 
 export interface Servers {
   all(): Iterable<AnyServer>
@@ -13,6 +13,8 @@ export interface Servers {
   openConnections(): number
   /** Connections since the start of the process. */
   accepted(): number
+  /** Runs for each connection, before its server sees it. @returns true to keep it from the server */
+  intercept(run: (server: AnyServer, client: NativeHandle) => boolean): void
   /** Runs once for each server, before it listens. */
   onServer(run: (server: AnyServer) => void): void
 }
@@ -24,6 +26,7 @@ export function watchServers(channel: Channel): Servers {
   const known = new WeakSet<AnyServer>()
   const servers = new Set<AnyServer>()
   const sockets = new Set<Socket>()
+  const interceptors: ((server: AnyServer, client: NativeHandle) => boolean)[] = []
   let accepted = 0
   const watchers: ((server: AnyServer) => void)[] = []
   const prototype = net.Server.prototype as unknown as ServerPrototype
@@ -31,7 +34,18 @@ export function watchServers(channel: Channel): Servers {
 
   prototype._listen2 = function (...args) {
     listen2.apply(this, args)
-    if (this._handle !== null && this._handle !== undefined) add(this)
+    if (this._handle === null || this._handle === undefined) return
+    add(this)
+    wrap(this, this._handle)
+  }
+
+  function wrap(server: AnyServer, handle: NativeHandle): void {
+    const { onconnection } = handle
+    if (onconnection === undefined) return
+    handle.onconnection = function (status, client) {
+      if (client !== undefined && interceptors.some((run) => run(server, client))) return
+      onconnection.call(this, status, client)
+    }
   }
 
   function add(server: AnyServer): void {
@@ -73,6 +87,7 @@ export function watchServers(channel: Channel): Servers {
       return count
     },
     accepted: () => accepted,
+    intercept: (run) => void interceptors.push(run),
     onServer: (run) => void watchers.push(run),
   }
 }

@@ -1,133 +1,78 @@
-/** Puts listeners, members and the dispatcher of one app together behind the port. */
+/** Puts listeners, members, policy and dispatcher of one app together behind the port. */
 
-import { AGENT_COMMAND, type FromAgent, listenerKey } from '../../src/contract/agent.ts'
+import { AGENT_COMMAND } from '../../src/contract/agent.ts'
 import { after } from '../kernel/clock.ts'
-import { createDispatcher } from './dispatcher.ts'
-import { createListeners, type Listener, startAccepting } from './listeners.ts'
-import { acceptedPerSecond, createMember, type MemberState, takeReport } from './members.ts'
-import { EADDRINUSE, type ListenHandle, peerAddress, type StreamHandle } from './native.ts'
-import { leastConnections } from './policies/least-connections.ts'
-import type { Balancer, BalancerOptions, NativeHandle } from './port.ts'
+import { type Connection, createDispatcher } from './dispatcher.ts'
+import { createListening } from './listening.ts'
+import { createMember, type MemberState, takeReport } from './members.ts'
+import { peerAddress, type StreamHandle } from './native.ts'
+import { watchOutliers } from './outliers.ts'
+import { peek, type Peeked } from './peek.ts'
+import { choosePolicy } from './policies/choose-policy.ts'
+import type { Balancer, BalancerOptions } from './port.ts'
 import { refuse, reset } from './refusal.ts'
-
-const OFFER_MS = 100
+import { createTicketKeys } from './ticket-keys.ts'
 
 export function createBalancer(options: BalancerOptions): Balancer {
-  const { mode, clock, log } = options
+  const { mode, clock, random, log } = options
   let { spec } = options
-  const policy = leastConnections()
+  let policy = choosePolicy(spec, random)
   const members = new Map<number, MemberState>()
-  const listeners = createListeners()
   let lastConnectionId = 0
   let refused = 0
 
+  const ticketKeys = createTicketKeys(clock, (keys) => {
+    for (const { member } of members.values())
+      member.send({ cmd: AGENT_COMMAND, act: 'ticket-keys', ticketKeys: keys })
+  })
+  const outliers = watchOutliers({
+    clock,
+    members,
+    changed(state) {
+      listening.rotationChanged(state)
+      dispatcher.resume()
+    },
+    log,
+  })
   const dispatcher = createDispatcher({
     clock,
     members,
     policy: () => policy,
-    refuse({ handle, read }) {
-      refused += 1
-      log('balance.refused', { refused })
-      refuse(handle, read, clock)
+    refuse: turnAway,
+    failed: (state) => outliers.failed(state),
+    log,
+  })
+  const listening = createListening({
+    mode,
+    clock,
+    spec: () => spec,
+    members,
+    ticketKeys,
+    onBindFailed: options.onBindFailed,
+    onConnection: takeIn,
+    onListenerClosed(key) {
+      for (const { handle } of dispatcher.withdraw(key)) reset(handle)
     },
     log,
   })
 
-  function takeConnection(key: string, handle: StreamHandle): void {
-    lastConnectionId += 1
-    dispatcher.dispatch({
-      id: lastConnectionId,
-      key,
-      handle,
-      client: { address: peerAddress(handle) },
-      read: undefined,
-      deadlineMs: after(clock.now(), spec.queueTimeoutMs),
-    })
-  }
-
-  function listen(
-    state: MemberState,
-    message: FromAgent & { act: 'listen' },
-    isSecondTry = false,
-  ): void {
-    const { seq, query } = message
-    const key = listenerKey(query)
-    const known = listeners.get(key) !== undefined
-    const listener = listeners.open(query)
-    const dispatched = mode === 'cluster' && typeof listener !== 'number' && !listener.udp
-    const errno =
-      typeof listener === 'number'
-        ? listener
-        : dispatched
-          ? startAccepting(listener, (client) => takeConnection(key, client))
-          : 0
-    if (mode === 'fork' && errno === EADDRINUSE && !isSecondTry) {
-      // Another instance has bound it a moment ago, and its offer may be on the way.
-      clock.at(
-        after(clock.now(), OFFER_MS),
-        () => members.has(state.id) && listen(state, message, true),
-      )
-      return
+  function takeIn(key: string, handle: StreamHandle): void {
+    const address = peerAddress(handle)
+    const dispatch = ({ client, read }: Peeked): void => {
+      lastConnectionId += 1
+      const waitMs = spec.queueTimeoutMs
+      const deadlineMs = after(clock.now(), waitMs)
+      dispatcher.dispatch({ id: lastConnectionId, key, handle, client, read, deadlineMs, waitMs })
     }
-    if (typeof listener === 'number' || errno !== 0) {
-      if (typeof listener !== 'number' && !known) listeners.close(listener)
-      state.member.send({
-        cmd: AGENT_COMMAND,
-        act: 'listen-reply',
-        seq,
-        key,
-        how: 'dispatched',
-        errno,
-      })
-      options.onBindFailed(state.id, { address: query.address ?? '', port: query.port }, errno)
-      return
-    }
-    listener.holders.add(state.id)
-    state.listeners.add(key)
-    const reply = {
-      cmd: AGENT_COMMAND,
-      act: 'listen-reply',
-      seq,
-      key,
-      sockname: nameOf(listener),
-    } as const
-    if (dispatched) state.member.send({ ...reply, how: 'dispatched' })
-    else state.member.send({ ...reply, how: 'shared' }, listener.handle)
-    dispatcher.resume()
+    const mustRead = spec.policy === 'sticky' || (spec.policy === 'ip-hash' && spec.proxyProtocol)
+    if (mustRead) peek(handle, address, spec, clock, dispatch)
+    else dispatch({ client: { address }, read: undefined })
   }
 
-  /** Fork mode: the instance has bound by itself. */
-  function keep(
-    state: MemberState,
-    { seq, query }: FromAgent & { act: 'offer' },
-    handle: NativeHandle | undefined,
-  ): void {
-    if (handle === undefined) return
-    const listener = listeners.adopt(query, handle as ListenHandle)
-    listener.holders.add(state.id)
-    state.listeners.add(listener.key)
-    state.member.send({
-      cmd: AGENT_COMMAND,
-      act: 'listen-reply',
-      seq,
-      key: listener.key,
-      how: 'own',
-    })
-  }
-
-  function giveUp(state: MemberState, key: string): void {
-    state.listeners.delete(key)
-    const listener = listeners.get(key)
-    if (listener === undefined) return
-    listener.holders.delete(state.id)
-    // An instance that leaves closes its servers, and its replacement wants the socket. One that stays means it.
-    const leaving = state.wasInRotation && !state.inRotation
-    if (listener.holders.size === 0 && !leaving) closeListener(listener)
-  }
-
-  function closeListener(listener: Listener): void {
-    listeners.close(listener)
-    for (const { handle } of dispatcher.withdraw(listener.key)) reset(handle)
+  function turnAway({ handle, read }: Connection): void {
+    refused += 1
+    log('balance.refused', { refused })
+    refuse(handle, read, clock)
   }
 
   return {
@@ -139,26 +84,33 @@ export function createBalancer(options: BalancerOptions): Balancer {
       if (state === undefined) return
       switch (message.act) {
         case 'listen':
-          listen(state, message)
+          listening.listen(state, message)
+          dispatcher.resume()
           break
         case 'offer':
-          keep(state, message, handle)
+          listening.offered(state, message, handle)
+          break
+        case 'returned':
+          listening.returned(state, message.key, handle)
           break
         case 'listening':
-          options.onListening(memberId, { address: message.address, port: message.port })
+          options.onListening(memberId, placeOf(message))
           break
         case 'closed':
-          options.onClosed(memberId, { address: message.address, port: message.port })
+          options.onClosed(memberId, placeOf(message))
           break
         case 'close':
-          giveUp(state, message.key)
+          listening.closedBy(state, message.key)
           break
         case 'ack':
           dispatcher.acknowledge(memberId, message.id, message.accepted, message.open)
           break
+        case 'failing':
+          outliers.failed(state, message.closed)
+          break
         case 'report':
-          takeReport(state, message)
-          dispatcher.resume()
+          takeReport(state, message, clock.now())
+          dispatcher.reported(memberId)
           break
         default:
       }
@@ -168,15 +120,21 @@ export function createBalancer(options: BalancerOptions): Balancer {
       if (state === undefined) return
       state.inRotation = inRotation
       state.wasInRotation ||= inRotation
-      if (inRotation) dispatcher.resume()
+      listening.rotationChanged(state)
+      dispatcher.resume()
     },
     detach(memberId) {
       if (!members.delete(memberId)) return
-      for (const listener of listeners.all()) listener.holders.delete(memberId)
+      listening.forget(memberId)
       dispatcher.forget(memberId)
     },
     setSpec(next) {
+      const changes = JSON.stringify(next) !== JSON.stringify(spec)
       spec = next
+      if (!changes) return
+      policy = choosePolicy(spec, random)
+      listening.policyChanged()
+      dispatcher.resume()
     },
     statsOf(memberId) {
       const state = members.get(memberId)
@@ -185,24 +143,44 @@ export function createBalancer(options: BalancerOptions): Balancer {
         policy: spec.policy,
         openConnections: state.connections,
         accepted: state.accepted,
-        acceptedPerSecond: acceptedPerSecond(state, clock.now()),
-        inRotation: state.inRotation,
+        acceptedPerSecond: state.acceptedPerSecond,
+        inRotation: state.inRotation && !state.ejected,
         loopUtilisation: state.loopUtilisation,
         loopDelayMs: state.loopDelayMs,
       }
     },
-    sweep() {
-      for (const listener of [...listeners.all()]) {
-        if (listener.holders.size === 0) closeListener(listener)
-      }
+    counters: () => ({
+      waiting: dispatcher.waiting(),
+      refused,
+      redispatched: dispatcher.redispatched(),
+    }),
+    listeners: () =>
+      listening.all().map((listener) => ({ ...listener, ticketKeys: ticketKeys.current() })),
+    inherit({ query, handle, ticketKeys: inherited }) {
+      if (inherited !== undefined) ticketKeys.inherit(inherited)
+      listening.inherit(query, handle)
     },
+    restoreFiles: () => listening.restoreFiles(),
+    sweep: () => listening.sweep(),
     release() {
-      for (const listener of [...listeners.all()]) closeListener(listener)
+      listening.release()
+      ticketKeys.release()
+      outliers.release()
     },
   }
 }
 
-function nameOf({ sockname, query }: Listener): { address: string; port: number; family?: string } {
-  const { address = query.address ?? '', port = query.port, family } = sockname
-  return family === undefined ? { address, port } : { address, port, family }
+function placeOf({
+  address,
+  port,
+  protocol,
+}: {
+  address: string
+  port: number
+  protocol?: 'udp'
+}): {
+  address: string
+  port: number
+} {
+  return { address: protocol === 'udp' ? `udp:${address}` : address, port }
 }

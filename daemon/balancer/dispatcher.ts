@@ -24,6 +24,8 @@ export interface Connection {
   /** What was read of it already. */
   readonly read: Buffer | undefined
   readonly deadlineMs: Monotonic
+  /** How long it may wait in all. */
+  readonly waitMs: number
 }
 
 export interface DispatcherOptions {
@@ -32,6 +34,8 @@ export interface DispatcherOptions {
   policy: () => Policy
   /** It waited for too long. */
   refuse: (connection: Connection) => void
+  /** A hand-over to this member failed. */
+  failed: (member: MemberState) => void
   log: (event: string, fields: Record<string, unknown>) => void
 }
 
@@ -43,6 +47,8 @@ export interface Dispatcher {
     accepted: boolean,
     open: number | undefined,
   ): void
+  /** The member's event loop turns. */
+  reported(memberId: number): void
   /** Somebody may be able to take more: gives out what waits. */
   resume(): void
   /** The member is gone: what it had not acknowledged goes to others, ahead of what waits. */
@@ -50,12 +56,18 @@ export interface Dispatcher {
   /** Takes out what waits for this listener. */
   withdraw(key: string): Connection[]
   waiting(): number
+  redispatched(): number
 }
 
 interface HandedOver {
   connection: Connection
   memberId: number
+  /** Reports of the member that came in the meantime. */
+  reports: number
 }
+
+/** A member that reports so often without an acknowledgement never got the handle: it was out of descriptors. */
+const MAX_REPORTS = 3
 
 export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { clock, members } = options
@@ -63,26 +75,43 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const handedOver = new Map<number, HandedOver>()
   let alarm: { timer: Disposable; atMs: Monotonic } | undefined
   let askAgain: Disposable | undefined
+  let redispatched = 0
 
   /** @returns true when somebody got it */
+  /** @returns true when somebody got it */
   function place(connection: Connection): boolean {
-    const { key, client } = connection
-    const policy = options.policy()
-    const all = [...members.values()].filter((member) => takesPart(member, key))
-    const candidates = policy.affinity ? all : all.filter((member) => isFree(member, key))
-    const chosen = policy.choose(candidates, client)
-    if (chosen === undefined || !isFree(chosen, key)) {
-      if (all.some((member) => member.full.has(key))) askFullAgain()
-      return false
+    const { key } = connection
+    const taking = [...members.values()].filter((member) => takesPart(member, key))
+    const chosen = choose(connection, taking)
+    if (chosen !== undefined && isFree(chosen, key)) {
+      handOver(connection, chosen)
+      return true
     }
-    handOver(connection, chosen)
-    return true
+    if (taking.some((member) => member.full.has(key))) askFullAgain()
+    return false
+  }
+
+  function choose(
+    { key, client, deadlineMs, waitMs }: Connection,
+    taking: MemberState[],
+  ): MemberState | undefined {
+    const policy = options.policy()
+    const free = (): MemberState[] => taking.filter((member) => isFree(member, key))
+    if (!policy.affinity) return policy.choose(free(), client)
+    const ownerId = policy.ownerOf?.(client)
+    const owner = ownerId === undefined ? undefined : members.get(ownerId)
+    const own = owner?.listeners.has(key) === true ? owner : policy.choose(taking, client)
+    // Its instance does not come round: any is better than none.
+    if (own !== undefined && !isFree(own, key) && clock.now() >= deadlineMs - waitMs / 2) {
+      return policy.choose(free(), client)
+    }
+    return own
   }
 
   function handOver(connection: Connection, to: MemberState): void {
     const { id, key, handle, read } = connection
     // Before sending: the answer may come in this same tick.
-    handedOver.set(id, { connection, memberId: to.id })
+    handedOver.set(id, { connection, memberId: to.id, reports: 0 })
     countHandover(to)
     const message = { cmd: AGENT_COMMAND, act: 'connection', id, key } as const
     to.member.send(
@@ -97,15 +126,21 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   function failed(id: number, memberId: number): void {
     const entry = handedOver.get(id)
     if (entry?.memberId !== memberId) return
-    handedOver.delete(id)
     const member = members.get(memberId)
     if (member !== undefined) {
       countAnswer(member, false, undefined)
-      // Its channel is broken; detach() follows.
-      member.inRotation = false
+      // Not at once again: the channel is broken, and the member will be gone in a moment.
+      member.full.add(entry.connection.key)
+      options.failed(member)
     }
-    line.pushFirst([entry.connection])
+    takeBack([entry])
     resume()
+  }
+
+  function takeBack(entries: readonly HandedOver[]): void {
+    for (const { connection } of entries) handedOver.delete(connection.id)
+    line.pushFirst(entries.map(({ connection }) => connection))
+    redispatched += entries.length
   }
 
   function resume(): void {
@@ -164,20 +199,32 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       }
       resume()
     },
+    reported(memberId) {
+      const member = members.get(memberId)
+      if (member === undefined) return
+      member.full.clear()
+      const lost = [...handedOver.values()].filter((entry) => {
+        if (entry.memberId !== memberId) return false
+        entry.reports += 1
+        return entry.reports >= MAX_REPORTS
+      })
+      for (const _ of lost) {
+        countAnswer(member, false, undefined)
+        options.failed(member)
+      }
+      takeBack(lost)
+      resume()
+    },
     resume,
     forget(memberId) {
-      const orphans: Connection[] = []
-      for (const [id, entry] of handedOver) {
-        if (entry.memberId !== memberId) continue
-        handedOver.delete(id)
-        orphans.push(entry.connection)
-      }
+      const orphans = [...handedOver.values()].filter((entry) => entry.memberId === memberId)
       if (orphans.length > 0)
         options.log('balance.redispatched', { memberId, connections: orphans.length })
-      line.pushFirst(orphans)
+      takeBack(orphans)
       resume()
     },
     withdraw: (key) => line.takeAll(key),
     waiting: () => line.size(),
+    redispatched: () => redispatched,
   }
 }

@@ -1,4 +1,6 @@
-/** The app's listening sockets: bound here once, kept while instances come and go. */
+/** The app's listening sockets: bound once, kept while instances come and go. */
+
+import { existsSync } from 'node:fs'
 
 import { type ListenQuery, listenerKey } from '../../src/contract/agent.ts'
 import {
@@ -14,19 +16,24 @@ export interface Listener {
   readonly key: string
   readonly query: ListenQuery
   readonly udp: boolean
-  readonly handle: ListenHandle
+  /** Undefined where every instance binds a socket of its own. */
+  handle: ListenHandle | undefined
   readonly sockname: SocketName
-  /** The supervisor accepts from it; else the instances do. */
+  /** The supervisor accepts from it. */
   accepting: boolean
-  /** Members that hold it. */
+  /** Ids of the members that hold it. */
   readonly holders: Set<number>
+  /** The member that was asked for the handle. */
+  awaited: number | undefined
 }
 
 export interface Listeners {
   get(key: string): Listener | undefined
-  all(): Iterable<Listener>
+  all(): Listener[]
   /** Finds or binds. @returns the listener, or a negative errno */
   open(query: ListenQuery): Listener | number
+  /** Without a socket here. */
+  openForOwn(query: ListenQuery): Listener
   /** Takes over a socket that an instance has bound. */
   adopt(query: ListenQuery, handle: ListenHandle): Listener
   close(listener: Listener): void
@@ -34,46 +41,58 @@ export interface Listeners {
 
 const DEFAULT_BACKLOG = 511
 
+export function isPath({ query }: { query: ListenQuery }): boolean {
+  return query.addressType === -1
+}
+
 export function createListeners(): Listeners {
   const open = new Map<string, Listener>()
 
-  function add(bound: Pick<Listener, 'key' | 'query' | 'udp' | 'handle'>): Listener {
+  function add(query: ListenQuery, handle: ListenHandle | undefined, udp: boolean): Listener {
     const listener: Listener = {
-      ...bound,
-      sockname: bound.query.addressType === -1 ? {} : socketName(bound.handle),
+      key: listenerKey(query),
+      query,
+      udp,
+      handle,
+      sockname: handle === undefined || query.addressType === -1 ? {} : socketName(handle),
       accepting: false,
       holders: new Set(),
+      awaited: undefined,
     }
-    open.set(bound.key, listener)
+    open.set(listener.key, listener)
     return listener
   }
 
   return {
     get: (key) => open.get(key),
-    all: () => open.values(),
+    all: () => [...open.values()],
     open(query) {
-      const key = listenerKey(query)
-      const existing = open.get(key)
+      const existing = open.get(listenerKey(query))
       if (existing !== undefined) return existing
       const udp = query.addressType === 'udp4' || query.addressType === 'udp6'
       const handle = udp ? bindUdp(query) : bindStream(query)
-      if (typeof handle === 'number') return handle
-      return add({ key, query, udp, handle: handle as ListenHandle })
+      return typeof handle === 'number' ? handle : add(query, handle as ListenHandle, udp)
     },
+    openForOwn: (query) => open.get(listenerKey(query)) ?? add(query, undefined, false),
     adopt(query, handle) {
-      const key = listenerKey(query)
-      const existing = open.get(key)
+      const existing = open.get(listenerKey(query))
       // The address was free for the instance, so what was kept for it is of no use any more.
-      if (existing !== undefined) existing.handle.close()
-      const listener = add({ key, query, udp: false, handle })
+      existing?.handle?.close()
+      const listener = add(query, handle, false)
       for (const holder of existing?.holders ?? []) listener.holders.add(holder)
       return listener
     },
     close(listener) {
       open.delete(listener.key)
-      listener.handle.close()
+      listener.handle?.close()
     },
   }
+}
+
+/** The app removed the socket's file, as many do before they listen: nobody can connect to it any more. */
+export function hasLostItsFile(listener: Listener): boolean {
+  const { address } = listener.query
+  return isPath(listener) && address !== null && !address.startsWith('\0') && !existsSync(address)
 }
 
 /** From now on every connection comes to `onConnection`. @returns 0 or a negative errno */
@@ -81,12 +100,13 @@ export function startAccepting(
   listener: Listener,
   onConnection: (client: StreamHandle) => void,
 ): number {
-  if (listener.accepting) return 0
-  listener.handle.onconnection = (status, client) => {
+  const { handle, query } = listener
+  if (listener.accepting || handle === undefined) return 0
+  handle.onconnection = (status, client) => {
     // A failed accept (out of descriptors, an aborted connection) concerns nobody else.
     if (status === 0 && client !== undefined) onConnection(client)
   }
-  const errno = listener.handle.listen(listener.query.backlog || DEFAULT_BACKLOG)
+  const errno = handle.listen(query.backlog || DEFAULT_BACKLOG)
   if (errno === 0) listener.accepting = true
   return errno
 }

@@ -23,18 +23,21 @@ export interface MemberState extends Candidate {
   inRotation: boolean
   /** It has been in rotation: when it is not any more, it is leaving or unready. */
   wasInRotation: boolean
+  /** Out of rotation for a while, since it failed. */
+  ejected: boolean
+  ejections: number
+  /** Failed connections in a row. */
+  failures: number
   /** Keys of its listeners. */
   readonly listeners: Set<string>
   /** Keys of listeners that refused a connection (`maxConnections`) a moment ago. */
   readonly full: Set<string>
+  /** Keys of listeners that it accepts from by itself. */
+  readonly accepting: Set<string>
   accepted: number
-  rate: RateMeter
-}
-
-interface RateMeter {
-  sinceMs: Monotonic
-  count: number
-  perSecond: number
+  acceptedPerSecond: number
+  /** `accepted` at the time of the last report. */
+  reported: { accepted: number; atMs: Monotonic }
 }
 
 export function createMember(member: Member, nowMs: Monotonic): MemberState {
@@ -48,16 +51,25 @@ export function createMember(member: Member, nowMs: Monotonic): MemberState {
     unacknowledged: 0,
     inRotation: false,
     wasInRotation: false,
+    ejected: false,
+    ejections: 0,
+    failures: 0,
     listeners: new Set(),
     full: new Set(),
+    accepting: new Set(),
     accepted: 0,
-    rate: { sinceMs: nowMs, count: 0, perSecond: 0 },
+    acceptedPerSecond: 0,
+    reported: { accepted: 0, atMs: nowMs },
   }
+}
+
+export function isWanted(state: MemberState): boolean {
+  return state.inRotation && !state.ejected
 }
 
 /** It could be given a connection of this listener, now or when it has acknowledged the last one. */
 export function takesPart(state: MemberState, key: string): boolean {
-  return state.inRotation && state.listeners.has(key)
+  return isWanted(state) && state.listeners.has(key)
 }
 
 export function isFree(state: MemberState, key: string): boolean {
@@ -74,7 +86,7 @@ export function countAnswer(state: MemberState, accepted: boolean, open: number 
   state.unacknowledged = Math.max(0, state.unacknowledged - 1)
   if (accepted) {
     state.accepted += 1
-    state.rate.count += 1
+    state.failures = 0
     if (open !== undefined) state.connections = open + state.unacknowledged
   } else {
     state.connections = Math.max(0, state.connections - 1)
@@ -82,23 +94,19 @@ export function countAnswer(state: MemberState, accepted: boolean, open: number 
 }
 
 /** Absolute figures heal whatever was miscounted. */
-export function takeReport(state: MemberState, report: FromAgent & { act: 'report' }): void {
+export function takeReport(
+  state: MemberState,
+  report: FromAgent & { act: 'report' },
+  nowMs: Monotonic,
+): void {
   state.connections = report.openConnections + state.unacknowledged
   state.loopUtilisation = report.loopUtilisation
   state.loopDelayMs = report.loopDelayMs
-  state.full.clear()
+  // What it accepted from a shared socket is known to it alone.
+  state.accepted = Math.max(state.accepted, report.accepted)
+  const { accepted, atMs } = state.reported
+  const elapsedMs = nowMs - atMs
+  if (elapsedMs > 0)
+    state.acceptedPerSecond = Math.round(((state.accepted - accepted) * 10_000) / elapsedMs) / 10
+  state.reported = { accepted: state.accepted, atMs: nowMs }
 }
-
-/** Accepted per second over the last whole window, which a reader closes. */
-export function acceptedPerSecond(state: MemberState, nowMs: Monotonic): number {
-  const { rate } = state
-  const elapsedMs = nowMs - rate.sinceMs
-  if (elapsedMs >= RATE_WINDOW_MS) {
-    rate.perSecond = Math.round((rate.count * 10_000) / elapsedMs) / 10
-    rate.sinceMs = nowMs
-    rate.count = 0
-  }
-  return rate.perSecond
-}
-
-const RATE_WINDOW_MS = 1000

@@ -1,6 +1,6 @@
 /** What a supervisor asks of a balancer, and what it gives it. One balancer an app. */
 
-import type { FromAgent, ToAgent } from '../../src/contract/agent.ts'
+import type { FromAgent, ListenQuery, ToAgent } from '../../src/contract/agent.ts'
 import type { BalanceSpec, Mode } from '../../src/contract/app.ts'
 import type { InstanceBalance, ListeningAt } from '../../src/contract/instance.ts'
 import type { Clock } from '../kernel/clock.ts'
@@ -30,6 +30,22 @@ export interface BalancerOptions {
   log: (event: string, fields: Record<string, unknown>) => void
 }
 
+export interface BalanceCounters {
+  /** Connections that wait for an instance at this moment. */
+  waiting: number
+  /** Answered with 503 or reset, since no instance could take them in time. */
+  refused: number
+  /** Handed over, and then to another instance, since the first one died or lost them. */
+  redispatched: number
+}
+
+/** A listening socket on its way to the successor of a supervisor. */
+export interface InheritedListener {
+  query: ListenQuery
+  handle: NativeHandle
+  ticketKeys?: string | undefined
+}
+
 export interface Balancer {
   /** The member may ask for listeners from now on; it gets no connection before it is in rotation. */
   attach(member: Member): void
@@ -41,6 +57,13 @@ export interface Balancer {
   /** Changes the policy while connections come in. */
   setSpec(spec: BalanceSpec): void
   statsOf(memberId: number): InstanceBalance | undefined
+  /** Of the app as a whole, since the balancer was made. */
+  counters(): BalanceCounters
+  listeners(): InheritedListener[]
+  /** Takes over the socket of a predecessor, before any member listens. */
+  inherit(listener: InheritedListener): void
+  /** Binds anew the socket files that went with the predecessor. */
+  restoreFiles(): void
   /** Closes listeners that no member holds any more; called when a replacement is ready. */
   sweep(): void
   /** Closes every listener; the app is stopped. Members may attach and listen again later. */

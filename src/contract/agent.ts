@@ -85,10 +85,12 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
     }
   /** `data`: what was read of it already, base64. */
   | { act: 'connection'; id: number; key: string; data?: string }
-  /** Accept from the handle beside this message (from your own where there is none) until `refrain`. */
+  /**
+   * Accept from the handle beside this message (from your own where there is none) until `refrain`.
+   * `giveBack`: send that handle with `returned`; it is how the supervisor gets at a socket that it has not accepted from.
+   */
   | { act: 'accept'; key: string; giveBack?: boolean }
-  /** `giveBack`: send the handle with `returned`. Both times the supervisor wants the socket without what it has of it. */
-  | { act: 'refrain'; key: string; giveBack?: boolean }
+  | { act: 'refrain'; key: string }
   | { act: 'ticket-keys'; ticketKeys: string }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

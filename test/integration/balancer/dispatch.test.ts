@@ -1,10 +1,54 @@
-import { expect, test } from 'vitest'
+/** Who gets a connection, and that nobody's connection is lost or held for ever. */
 
-import { get } from './client.ts'
-import { appPath, testApp } from './harness.ts'
+import net from 'node:net'
 
-test('connections spread evenly over the instances', async () => {
-  await using app = testApp({ app: appPath('http.cjs') })
+import { describe, expect, test } from 'vitest'
+
+import type { BalancePolicy } from '../../../src/contract/app.ts'
+import { freePort } from '../../helpers/free-port.ts'
+import { startLoad } from '../../helpers/load.ts'
+import { ask, get } from './client.ts'
+import { appPath, balanceSpec, loadedApp, nodes, testApp } from './harness.ts'
+
+const DISPATCHED: BalancePolicy[] = [
+  'least-connections',
+  'round-robin',
+  'random-2',
+  'weighted',
+  'ip-hash',
+  'sticky',
+]
+const EVEN: BalancePolicy[] = ['least-connections', 'round-robin', 'weighted']
+
+/** SO_REUSEPORT is there since 22.12. */
+function policiesOf(version: string): BalancePolicy[] {
+  return version.startsWith('v20')
+    ? [...DISPATCHED, 'kernel']
+    : [...DISPATCHED, 'kernel', 'reuseport']
+}
+
+describe.each(nodes)('Node $version', ({ path: node, version }) => {
+  test.each(policiesOf(version))(
+    '%s: every request is answered, and while the policy changes, too',
+    async (policy) => {
+      const PORT = String(await freePort())
+      await using app = testApp({ app: loadedApp, node, spec: { policy }, env: { PORT } })
+      const port = await app.start(3)
+      const load = startLoad({ port, keepAlive: 4, fresh: 4, thinkMs: 2 })
+      const [first] = app.instances
+      for (const next of policiesOf(version)) {
+        app.balancer.setSpec(balanceSpec({ policy: next }))
+        await first?.next('report')
+      }
+      const { failures, requests } = await load.stop()
+      expect(failures).toEqual([])
+      expect(requests).toBeGreaterThan(100)
+    },
+  )
+})
+
+test.each(EVEN)('%s: one connection after the other is spread evenly', async (policy) => {
+  await using app = testApp({ app: appPath('http.cjs'), spec: { policy } })
   const port = await app.start(3)
   const pids: string[] = []
   for (let n = 0; n < 30; n++) pids.push(await get(port))
@@ -13,3 +57,116 @@ test('connections spread evenly over the instances', async () => {
   )
   expect(counts).toEqual([10, 10, 10])
 })
+
+test('ip-hash: a client comes to one instance, many clients to all', async () => {
+  await using app = testApp({ app: appPath('http.cjs'), spec: { policy: 'ip-hash' } })
+  const port = await app.start(3)
+  const seen = new Set<string>()
+  for (let n = 1; n <= 30; n++) {
+    const localAddress = `127.0.1.${n}`
+    const [first, second] = [
+      await get(port, '/', { localAddress }),
+      await get(port, '/', { localAddress }),
+    ]
+    expect(second).toBe(first)
+    seen.add(first)
+  }
+  expect(seen.size).toBe(3)
+})
+
+test.each<BalancePolicy>(['least-connections', 'round-robin', 'random-2', 'weighted'])(
+  '%s: a blocked instance holds up one new connection of 40 at most',
+  async (policy) => {
+    await using app = testApp({ app: appPath('http.cjs'), spec: { policy } })
+    const port = await app.start(2)
+    const blocked = get(port, '/block?ms=1500')
+    await tick(50)
+    const started = performance.now()
+    const waits = await Promise.all(
+      Array.from({ length: 40 }, () => get(port).then(() => performance.now() - started)),
+    )
+    expect(waits.filter((ms) => ms > 500).length).toBeLessThanOrEqual(1)
+    await blocked
+  },
+)
+
+test.each(DISPATCHED)(
+  '%s: what a killed instance had not acknowledged goes to another',
+  async (policy) => {
+    await using app = testApp({ app: appPath('http.cjs'), spec: { policy } })
+    const port = await app.start(2)
+    // Blocked instances, so that there is something not acknowledged.
+    const blocked = [2, 3].map((n) =>
+      get(port, '/block?ms=1000', { localAddress: `127.0.0.${n}` }).catch(String),
+    )
+    await tick(50)
+    const waiting = Array.from({ length: 8 }, (_, n) =>
+      get(port, '/', { localAddress: `127.0.0.${n + 2}` }),
+    )
+    await tick(50)
+    const [victim, survivor] = app.instances
+    await victim?.kill()
+    expect(await Promise.all(waiting)).toEqual(
+      Array.from({ length: 8 }, () => String(survivor?.pid)),
+    )
+    await Promise.all(blocked)
+  },
+)
+
+test('nobody can take it in time: HTTP gets a 503, anything else a reset, and both are counted', async () => {
+  await using app = testApp({ app: appPath('http.cjs'), spec: { queueTimeoutMs: 200 } })
+  const port = await app.start(1)
+  app.balancer.setInRotation(app.instances[0]?.memberId ?? 0, false)
+  const { status, headers } = await ask(port)
+  expect(status).toBe(503)
+  expect(headers['retry-after']).toBe('1')
+  const error = await new Promise<NodeJS.ErrnoException>((resolve) => {
+    net
+      .connect(port)
+      .once('error', resolve)
+      .on('data', () => undefined)
+  })
+  expect(error.code).toBe('ECONNRESET')
+  expect(app.balancer.counters()).toMatchObject({ refused: 2, waiting: 0 })
+})
+
+test('all instances died: what comes waits for the replacement', async () => {
+  await using app = testApp({ app: appPath('http.cjs'), env: { PORT: String(await freePort()) } })
+  const port = await app.start(1)
+  await app.instances[0]?.kill()
+  const answer = get(port)
+  const next = app.spawn(0)
+  await next.when('listening')
+  app.balancer.setInRotation(next.memberId, true)
+  expect(await answer).toBe(String(next.pid))
+})
+
+test('an instance that destroys every connection leaves the rotation', async () => {
+  await using app = testApp({ app: appPath('picky.cjs') })
+  const port = await app.start(2)
+  const answers = []
+  for (let n = 0; n < 40; n++) answers.push(await get(port).catch(() => 'destroyed'))
+  expect(answers.filter((answer) => answer === 'destroyed')).toHaveLength(5)
+  expect(app.log).toMatchObject([
+    { event: 'balance.ejected', fields: { instance: 1, forMs: 30_000 } },
+  ])
+})
+
+test('clients that come and go without a word are nobody’s fault', async () => {
+  await using app = testApp({ app: appPath('http.cjs') })
+  const port = await app.start(2)
+  for (let n = 0; n < 30; n++) {
+    await new Promise<void>((resolve) => {
+      const socket = net.connect(port, '127.0.0.1', () =>
+        n % 2 === 0 ? socket.destroy() : socket.resetAndDestroy(),
+      )
+      socket.once('close', () => resolve())
+    })
+  }
+  for (let n = 0; n < 4; n++) await get(port)
+  expect(app.log).toEqual([])
+})
+
+async function tick(ms = 1): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, ms))
+}

@@ -44,6 +44,9 @@ export const nodes: { version: string; path: string }[] = [
   ...(process.env.LBM_TEST_NODES ?? '').split(':').filter(Boolean),
 ].map((path) => ({ path, version: execFileSync(path, ['-v'], { encoding: 'utf8' }).trim() }))
 
+/** The app that the load helper expects. */
+export const loadedApp: string = join(here, '../../fixtures/apps/http.cjs')
+
 /** Writes an app that is only a few lines. @returns its path */
 export function script(text: string, extension = '.cjs'): string {
   scripts += 1
@@ -63,6 +66,8 @@ export interface Instance {
   /** Resolves with the first message of this kind, past or future. */
   when<A extends FromAgent['act']>(act: A): Promise<Extract<FromAgent, { act: A }>>
   exited: Promise<{ code: number | null; signal: NodeJS.Signals | null }>
+  /** Resolves with the next message of this kind. */
+  next<A extends FromAgent['act']>(act: A): Promise<Extract<FromAgent, { act: A }>>
   /** Exited, and its output is complete. */
   closed: Promise<void>
   /** Drains as a supervisor does before a stop. */
@@ -137,6 +142,7 @@ export function testApp(options: TestAppOptions): TestApp {
     for (const key of Object.keys(env))
       if (/^(VITEST|LBM_TEST|NODE_OPTIONS)/.test(key)) delete env[key]
     delete env.NODE_EXTRA_CA_CERTS
+    env.NODE_APP_INSTANCE = String(number)
     if (mode === 'cluster') env.NODE_UNIQUE_ID = String(memberId)
     const args = [
       ...(options.execArgv ?? []),
@@ -195,7 +201,10 @@ export function testApp(options: TestAppOptions): TestApp {
       when<A extends FromAgent['act']>(act: A) {
         type Message = Extract<FromAgent, { act: A }>
         const past = seen.find((message): message is Message => message.act === act)
-        if (past !== undefined) return Promise.resolve(past)
+        return past === undefined ? instance.next(act) : Promise.resolve(past)
+      },
+      next<A extends FromAgent['act']>(act: A) {
+        type Message = Extract<FromAgent, { act: A }>
         return new Promise<Message>((resolve, reject) => {
           waiting.add({ act, resolve: resolve as (message: FromAgent) => void })
           void exited.then(() => reject(new Error(`exited before "${act}": ${output}`)))
