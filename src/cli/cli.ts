@@ -9,6 +9,7 @@ import {
   type Result,
 } from '../client/call.ts'
 import { resolveHome } from '../client/home.ts'
+import { LbmError } from '../contract/errors.ts'
 import type { HomePaths } from '../contract/home.ts'
 import type { Hello } from '../contract/version.ts'
 import type { Io } from './io.ts'
@@ -74,4 +75,30 @@ function tellVersion({ io, silent }: Cli, { version }: Hello): void {
   io.err(
     `lbm: the daemon is lbm ${version}, this is ${__LBM_VERSION__}; type "lbm upgrade" to renew it`,
   )
+}
+
+/** For commands that need an app to be there: without a daemon there is none. @throws LbmError APP_NOT_FOUND */
+export async function askAbout<M extends Method>(
+  cli: Cli,
+  words: readonly string[],
+  method: M,
+  params: Params<M>,
+  options: CallOptions = {},
+): Promise<Result<M>> {
+  try {
+    return await ask(cli, method, params, options)
+  } catch (error) {
+    if (!isDaemonDown(error)) throw error
+    throw noSuchApp(words)
+  }
+}
+
+/** The same sentence that the daemon would give, where there is none to ask. */
+function noSuchApp(words: readonly string[]): LbmError {
+  const [first = 'all'] = words
+  const message =
+    first === 'all' ? 'There is no app.' : `No app, namespace or id matches "${first}".`
+  return new LbmError('APP_NOT_FOUND', message, {
+    hint: 'the daemon is not running; start an app: lbm start <script>',
+  })
 }

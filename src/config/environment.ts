@@ -5,20 +5,8 @@ import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 
 import { LbmError } from '../contract/errors.ts'
+import { isOwnMark } from './own-marks.ts'
 import type { CheckedApp } from './schema.ts'
-
-/** What belongs to the calling process itself: Node's channel to its parent, PM2's and lbm's marks of an instance. */
-const NEVER_INHERITED = new Set([
-  'NODE_CHANNEL_FD',
-  'NODE_CHANNEL_SERIALIZATION_MODE',
-  'NODE_UNIQUE_ID',
-  'LBM_AGENT',
-  'LBM_APP',
-  'LBM_INSTANCE',
-  'LBM_LEADER',
-  'NODE_APP_INSTANCE',
-  'pm_id',
-])
 
 export interface Environment {
   env: Record<string, string>
@@ -90,7 +78,7 @@ function shellValues(
   }
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(shell)) {
-    if (value !== undefined && !NEVER_INHERITED.has(name) && !isFiltered(name)) kept[name] = value
+    if (value !== undefined && !isOwnMark(name) && !isFiltered(name)) kept[name] = value
   }
   return kept
 }

@@ -62,7 +62,10 @@ export function oneOf<T extends string>(allowed: readonly T[]): OneOf<T> {
 }
 
 export type Count = Kind<number | string, number>
-export function count({ min = 0, max = Number.MAX_SAFE_INTEGER } = {}): Count {
+export function count({
+  min = 0,
+  max = Number.MAX_SAFE_INTEGER,
+}: { min?: number; max?: number } = {}): Count {
   const expected =
     max === Number.MAX_SAFE_INTEGER
       ? `a whole number from ${min} up`

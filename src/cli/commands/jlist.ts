@@ -13,7 +13,7 @@ export interface JlistOptions {
 export function addJlist(program: Command, cli: Cli): void {
   program
     .command('jlist')
-    .description("print every instance as JSON on one line, in PM2's shape")
+    .description("every instance as JSON on one line, in PM2's shape")
     .option('--reveal', 'print values of secret-looking environment variables, too')
     .action((options: JlistOptions) => runJlist(cli, options))
   program

@@ -18,7 +18,7 @@ export function addList(program: Command, cli: Cli): void {
   program
     .command('list')
     .aliases([...LIST_ALIASES])
-    .description('show every instance with its state, CPU and memory')
+    .description('every instance with its state, CPU and memory')
     .option('--json', 'print one JSON document')
     .option(
       '--sort <field[:asc|desc]>',

@@ -9,7 +9,7 @@ export function addPid(program: Command, cli: Cli): void {
   program
     .command('pid')
     .argument('[app]', 'name or id; every instance when left out')
-    .description('print pids, one a line; 0 for an instance that is not running')
+    .description('pids, one a line; 0 for what is not running')
     .option('--json', 'print a JSON array')
     .action((app: string | undefined, options: { json?: boolean }) => runPid(cli, app, options))
 }

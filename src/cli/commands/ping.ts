@@ -5,7 +5,7 @@ import { ask, type Cli } from '../cli.ts'
 export function addPing(program: Command, cli: Cli): void {
   program
     .command('ping')
-    .description('ask the daemon whether it is alive; exit 1 when there is none')
+    .description('ask whether the daemon is alive; exit 1 if not')
     .option('--json', 'print what the daemon says about itself')
     .action((options: { json?: boolean }) => runPing(cli, options))
 }

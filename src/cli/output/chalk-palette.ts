@@ -14,4 +14,5 @@ export const chalkPalette: Palette = {
   magenta: (text) => chalk.magenta(text),
   grey: (text) => chalk.gray(text),
   bold: (text) => chalk.bold(text),
+  mark: (text) => chalk.bgYellow.black(text),
 }

@@ -11,6 +11,8 @@ export interface Palette {
   magenta: Paint
   grey: Paint
   bold: Paint
+  /** For what was searched. */
+  mark: Paint
 }
 
 const asIs: Paint = (text) => text
@@ -24,4 +26,5 @@ export const plainPalette: Palette = {
   magenta: asIs,
   grey: asIs,
   bold: asIs,
+  mark: asIs,
 }

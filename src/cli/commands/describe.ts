@@ -1,0 +1,46 @@
+import type { Command } from 'commander'
+
+import { askAbout, type Cli, homeOf } from '../cli.ts'
+import { paletteFor } from '../io.ts'
+import { toPm2Process } from '../output/pm2-process.ts'
+import { expandSelectors } from '../selectors.ts'
+
+interface DescribeOptions {
+  json?: boolean
+  reveal?: boolean
+}
+
+export function addDescribe(program: Command, cli: Cli): void {
+  program
+    .command('describe')
+    .aliases(['show', 'info', 'desc'])
+    .argument('<apps...>', 'name, id, namespace, /pattern/ or all')
+    .description('all that is known of instances')
+    .option('--reveal', 'print values of secret-looking variables, too')
+    .option('--json', "print one JSON document, in jlist's shape")
+    .action((words: string[], options: DescribeOptions) => runDescribe(cli, words, options))
+}
+
+export async function runDescribe(
+  cli: Cli,
+  words: readonly string[],
+  { json = false, reveal = false }: DescribeOptions,
+): Promise<void> {
+  const selectors = await expandSelectors(cli, words)
+  const { apps } = await askAbout(cli, selectors, 'app.describe', { selectors })
+  const home = homeOf(cli)
+  if (json) {
+    const processes = apps.flatMap(({ record, instances }) =>
+      instances.map((view) => toPm2Process(record, view, { home, reveal })),
+    )
+    cli.io.out(JSON.stringify(processes, null, 2))
+    return
+  }
+  if (cli.silent) return
+  const { describeInstance } = await import('../output/describe-instance.ts')
+  const palette = await paletteFor(cli.io)
+  for (const { record, instances } of apps) {
+    for (const view of instances)
+      cli.io.out(describeInstance(record, view, { home, palette, reveal, nowMs: Date.now() }))
+  }
+}

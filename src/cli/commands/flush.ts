@@ -1,0 +1,58 @@
+import { truncateSync } from 'node:fs'
+
+import type { Command } from 'commander'
+
+import { ask, askAbout, type Cli, homeOf } from '../cli.ts'
+import { sayFor } from '../output/say.ts'
+import { expandSelectors } from '../selectors.ts'
+
+export function addFlush(program: Command, cli: Cli): void {
+  program
+    .command('flush')
+    .argument('[apps...]', 'name, id, namespace, /pattern/ or all; every app when left out')
+    .description('empty log files')
+    .option('--json', 'print the files as one JSON document')
+    .action((words: string[], options: { json?: boolean }) => runFlush(cli, words, options))
+  program
+    .command('reloadLogs')
+    .alias('reload-logs')
+    .description('open log files anew, after a logrotate')
+    .option('--json', 'print the files as one JSON document')
+    .action((options: { json?: boolean }) => runReloadLogs(cli, options))
+}
+
+/** Without a name, lbm's own log is emptied, too. */
+export async function runFlush(
+  cli: Cli,
+  words: readonly string[],
+  { json = false }: { json?: boolean } = {},
+): Promise<void> {
+  const isEvery = words.length === 0
+  const selectors = isEvery ? ['all'] : await expandSelectors(cli, words)
+  const { files } = await askAbout(cli, selectors, 'app.flush', { selectors })
+  const flushed = isEvery ? [...files, emptyDaemonLog(cli)] : files
+  if (json) {
+    cli.io.out(JSON.stringify({ files: flushed }, null, 2))
+    return
+  }
+  const say = await sayFor(cli)
+  say.info('Flushing:')
+  for (const file of flushed) say.info(file)
+  say.info('Logs flushed')
+}
+
+function emptyDaemonLog(cli: Cli): string {
+  const { daemonLog } = homeOf(cli)
+  truncateSync(daemonLog)
+  return daemonLog
+}
+
+export async function runReloadLogs(
+  cli: Cli,
+  { json = false }: { json?: boolean } = {},
+): Promise<void> {
+  const { files } = await ask(cli, 'logs.reopen', {})
+  if (json) cli.io.out(JSON.stringify({ files }, null, 2))
+  const say = await sayFor(json ? { ...cli, silent: true } : cli)
+  say.info(`${files.length} log files opened anew`)
+}

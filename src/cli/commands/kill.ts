@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+
+import type { Command } from 'commander'
+
+import { isDaemonDown } from '../../client/call.ts'
+import type { Hello } from '../../contract/version.ts'
+import { ask, type Cli, homeOf } from '../cli.ts'
+import { sayFor } from '../output/say.ts'
+
+/** The daemon answers just before it exits. */
+const EXIT_TIMEOUT_MS = 5000
+const POLL_MS = 10
+
+export function addKill(program: Command, cli: Cli): void {
+  program
+    .command('kill')
+    .description('end every app, and lbm itself')
+    .option('--json', 'print how many instances were ended')
+    .action((options: { json?: boolean }) => runKill(cli, options))
+}
+
+/** Nothing to kill is success: what was wanted is the case. */
+export async function runKill(cli: Cli, { json = false }: { json?: boolean } = {}): Promise<void> {
+  const say = await sayFor(json ? { ...cli, silent: true } : cli)
+  let pid: number | undefined
+  try {
+    const { stopped } = await ask(
+      cli,
+      'daemon.kill',
+      {},
+      { onHello: (hello: Hello) => (pid = hello.pid) },
+    )
+    say.info(`${stopped} ${stopped === 1 ? 'instance' : 'instances'} stopped`)
+    await waitForExit(homeOf(cli).socket, pid)
+    say.info('lbm daemon stopped')
+    if (json) cli.io.out(JSON.stringify({ stopped }))
+  } catch (error) {
+    if (!isDaemonDown(error)) throw error
+    say.info('The daemon is not running')
+    if (json) cli.io.out(JSON.stringify({ stopped: 0 }))
+  }
+}
+
+/** So that whoever comes next finds neither the process nor its socket. */
+async function waitForExit(socket: string, pid: number | undefined): Promise<void> {
+  const deadline = performance.now() + EXIT_TIMEOUT_MS
+  while (performance.now() < deadline && (existsSync(socket) || isAlive(pid))) await delay(POLL_MS)
+}
+
+function isAlive(pid: number | undefined): boolean {
+  if (pid === undefined) return false
+  try {
+    process.kill(pid, 0)
+    return true
+  } catch {
+    return false // gone: what is waited for
+  }
+}

@@ -1,0 +1,52 @@
+/** An ecosystem file named on the command line, as definitions. */
+
+import { readFileSync } from 'node:fs'
+import { resolve } from 'node:path'
+
+import { loadConfigFile } from '../config/load.ts'
+import { definitionOf } from '../config/options.ts'
+import { parseJson } from '../config/parse-text.ts'
+import { readApps } from '../config/read-apps.ts'
+import type { AppSpec } from '../contract/app.ts'
+import { LbmError } from '../contract/errors.ts'
+import type { Cli } from './cli.ts'
+import { currentFolder } from './current-folder.ts'
+import { type Say, sayFor } from './output/say.ts'
+
+export interface FileOptions {
+  only?: string[] | undefined
+  env?: string | undefined
+  strict?: boolean | undefined
+}
+
+/** @param file a path, or `-` for JSON on stdin @throws LbmError CONFIG_INVALID and what `readApps` throws */
+export async function loadApps(
+  cli: Cli,
+  file: string,
+  options: FileOptions & object,
+  say?: Say,
+): Promise<AppSpec[]> {
+  const cwd = currentFolder()
+  const value =
+    file === '-'
+      ? parseJson(readFileSync(0, 'utf8'), 'stdin')
+      : await loadConfigFile(resolve(cwd, file))
+  const overrides = definitionOf({ ...options })
+  const { specs, warnings } = readApps(value, {
+    file: file === '-' ? 'stdin' : file,
+    cwd,
+    env: cli.io.env,
+    environmentName: options.env,
+    only: options.only?.flatMap((names) => names.split(/[\s,]+/)).filter((name) => name !== ''),
+    strict: options.strict,
+    overrides,
+  })
+  const { warn } = say ?? (await sayFor(cli))
+  for (const warning of warnings) warn(warning)
+  if (overrides['name'] !== undefined && specs.length > 1) {
+    throw new LbmError('USAGE', `--name cannot name ${specs.length} apps.`, {
+      hint: 'choose one by --only',
+    })
+  }
+  return specs
+}

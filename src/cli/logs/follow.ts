@@ -1,0 +1,149 @@
+/** Follows files as they grow, are truncated, or are replaced by new ones of the same name. */
+
+import { closeSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs'
+import { basename, dirname } from 'node:path'
+import { StringDecoder } from 'node:string_decoder'
+
+export interface Followed {
+  path: string
+  /** From a tail that was read before; 0: from the beginning, once the file is there. */
+  position: number
+  onLine: (line: string) => void
+}
+
+export interface Follower extends Disposable {
+  add(followed: Followed): void
+  /** Reads what is there now; `dispose` does not. */
+  drain(): void
+}
+
+/** File systems that tell nothing of changes (NFS) are looked at this often. */
+const POLL_MS = 500
+const CHUNK_BYTES = 64 * 1024
+/** One busy file must not keep the others waiting. */
+const MAX_CHUNKS_AT_ONCE = 16
+
+interface Tracked {
+  followed: Followed
+  fd: number | undefined
+  ino: number
+  position: number
+  decoder: StringDecoder
+  rest: string
+}
+
+export function createFollower(): Follower {
+  const tracked = new Map<string, Tracked>()
+  const watchers = new Map<string, Disposable>()
+  let again: NodeJS.Immediate | undefined
+
+  const look = (file: Tracked): void => {
+    if (readOn(file)) {
+      again ??= setImmediate(() => {
+        again = undefined
+        for (const one of tracked.values()) look(one)
+      })
+    }
+  }
+  const lookAtAll = (): void => {
+    for (const file of tracked.values()) look(file)
+  }
+  const poll = setInterval(lookAtAll, POLL_MS)
+
+  return {
+    add(followed) {
+      if (tracked.has(followed.path)) return
+      const file: Tracked = {
+        followed,
+        fd: undefined,
+        ino: 0,
+        position: followed.position,
+        decoder: new StringDecoder('utf8'),
+        rest: '',
+      }
+      tracked.set(followed.path, file)
+      const folder = dirname(followed.path)
+      if (!watchers.has(folder)) {
+        watchers.set(
+          folder,
+          watchFolder(folder, (name) => {
+            for (const one of tracked.values()) {
+              if (name === undefined || basename(one.followed.path) === name) look(one)
+            }
+          }),
+        )
+      }
+      look(file)
+    },
+    drain: lookAtAll,
+    [Symbol.dispose]() {
+      clearInterval(poll)
+      clearImmediate(again)
+      for (const watcher of watchers.values()) watcher[Symbol.dispose]()
+      for (const { fd } of tracked.values()) if (fd !== undefined) closeSync(fd)
+    },
+  }
+}
+
+function watchFolder(folder: string, onChange: (name: string | undefined) => void): Disposable {
+  try {
+    const watcher = watch(folder, (_event, name) => onChange(name ?? undefined))
+    // Out of watches, or the folder went away: polling goes on.
+    watcher.on('error', () => watcher.close())
+    return { [Symbol.dispose]: () => watcher.close() }
+  } catch {
+    return { [Symbol.dispose]: () => undefined }
+  }
+}
+
+/** @returns true when there is more to read at once */
+function readOn(file: Tracked): boolean {
+  const { path } = file.followed
+  const now = statSync(path, { throwIfNoEntry: false })
+  if (file.fd !== undefined && now !== undefined && now.ino !== file.ino) {
+    // Rotated: what was written to the old file before is read to its end first.
+    if (readChunks(file, file.fd)) return true
+    closeSync(file.fd)
+    flushRest(file)
+    file.fd = undefined
+    file.position = 0
+  }
+  if (file.fd === undefined) {
+    if (now === undefined) return false
+    try {
+      file.fd = openSync(path, 'r')
+    } catch {
+      return false // rotated or removed just now, or not to be read: the next look tells
+    }
+    file.ino = fstatSync(file.fd).ino
+  }
+  if (fstatSync(file.fd).size < file.position) {
+    file.position = 0
+    file.rest = ''
+    file.decoder = new StringDecoder('utf8')
+  }
+  return readChunks(file, file.fd)
+}
+
+function readChunks(file: Tracked, fd: number): boolean {
+  const chunk = Buffer.allocUnsafe(CHUNK_BYTES)
+  for (let i = 0; i < MAX_CHUNKS_AT_ONCE; i += 1) {
+    const bytes = readSync(fd, chunk, 0, CHUNK_BYTES, file.position)
+    if (bytes === 0) return false
+    file.position += bytes
+    pushText(file, file.decoder.write(chunk.subarray(0, bytes)))
+  }
+  return true
+}
+
+function pushText(file: Tracked, text: string): void {
+  const lines = (file.rest + text).split('\n')
+  file.rest = lines.pop() ?? ''
+  for (const line of lines) file.followed.onLine(line)
+}
+
+function flushRest(file: Tracked): void {
+  if (file.rest !== '') file.followed.onLine(file.rest)
+  file.rest = ''
+  file.decoder = new StringDecoder('utf8')
+}

@@ -1,0 +1,19 @@
+/** The lines that tell what a command does: on stdout with a prefix, as PM2 has them; `--silent` takes them away. */
+
+import type { Cli } from '../cli.ts'
+import { paletteFor } from '../io.ts'
+
+export interface Say {
+  info(text: string): void
+  /** On stderr, so that it is seen when stdout goes to a program. */
+  warn(text: string): void
+}
+
+export async function sayFor(cli: Cli): Promise<Say> {
+  if (cli.silent) return { info: () => undefined, warn: () => undefined }
+  const { green, yellow } = await paletteFor(cli.io)
+  return {
+    info: (text) => cli.io.out(`${green('[lbm]')} ${text}`),
+    warn: (text) => cli.io.err(`${yellow('[lbm][WARN]')} ${text}`),
+  }
+}

@@ -1,0 +1,91 @@
+/** `start`, `restart` and `reload` of an ecosystem file: what is missing is started, what is there gets the new definition. */
+
+import type { AppSpec } from '../contract/app.ts'
+import { ask, askStarting, type Cli } from './cli.ts'
+import { fetchViews } from './commands/list.ts'
+import { inOrderOfNeed } from './in-order-of-need.ts'
+import { type FileOptions, loadApps } from './load-apps.ts'
+import { sayOutcomes } from './output/outcomes.ts'
+import { type ActionOutcome, failureOfActions, sayReloads } from './output/rollouts.ts'
+import type { Say } from './output/say.ts'
+
+export interface FileAction extends FileOptions {
+  wait: boolean
+  force?: boolean | undefined
+  /** What becomes of an app that is there already. */
+  existing: 'restart' | 'reload'
+  supersede?: boolean | undefined
+}
+
+export async function startFile(
+  cli: Cli,
+  say: Say,
+  file: string,
+  options: FileAction & object,
+  signal: AbortSignal,
+): Promise<ActionOutcome[]> {
+  const specs = await loadApps(cli, file, options, say)
+  const known = new Set((await fetchViews(cli)).map(({ name }) => name))
+  const missing = specs.filter(({ name }) => options.force === true || !known.has(name))
+  const present = specs.filter((spec) => !missing.includes(spec))
+  if (present.length > 0 && missing.length > 0) {
+    say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
+  }
+  const started = await inOrderOfNeed(
+    missing,
+    (spec) => startMissing(cli, say, spec, options, signal),
+    (spec, need) =>
+      say.warn(`${spec.name} is not started: it needs ${need}, which did not come up`),
+  )
+  const changed =
+    present.length === 0 ? [] : await changePresent(cli, say, present, options, signal)
+  return [...started, ...changed]
+}
+
+async function startMissing(
+  cli: Cli,
+  say: Say,
+  spec: AppSpec,
+  { wait, force = false }: FileAction,
+  signal: AbortSignal,
+): Promise<{ outcome: ActionOutcome; isUp: boolean }> {
+  const { restarted: _, ...outcome } = await askStarting(
+    cli,
+    'app.start',
+    { spec, force, wait },
+    { signal },
+  )
+  say.info(
+    `App [${spec.name}] launched (${spec.instances} ${spec.instances === 1 ? 'instance' : 'instances'})`,
+  )
+  sayOutcomes(say, [outcome])
+  return { outcome, isUp: failureOfActions([outcome]) === undefined }
+}
+
+async function changePresent(
+  cli: Cli,
+  say: Say,
+  specs: AppSpec[],
+  { existing, wait, supersede = false }: FileAction,
+  signal: AbortSignal,
+): Promise<ActionOutcome[]> {
+  const selectors = specs.map(({ name }) => name)
+  if (existing === 'restart') {
+    const { apps } = await ask(
+      cli,
+      'app.restart',
+      { selectors, specs, wait, rolling: false },
+      { signal },
+    )
+    sayOutcomes(say, apps)
+    return apps
+  }
+  const { apps } = await ask(
+    cli,
+    'app.reload',
+    { selectors, specs, supersede, rollback: false },
+    { signal },
+  )
+  sayReloads(say, apps)
+  return apps
+}
