@@ -8,6 +8,7 @@ import type { InstanceState as InstanceReport, Requester } from '../../src/contr
 import { logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
 import type { InstanceOutcome, RolloutOutcome } from '../../src/contract/supervisor.ts'
 import { createBalancer } from '../balancer/balancer.ts'
+import type { InheritedListener } from '../balancer/port.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
@@ -60,6 +61,12 @@ export interface AppHost {
   /** @throws LbmError APP_NOT_FOUND when the app has no such instance */
   runner(id: number): Runner
   sinks(): LogSink[]
+  /** The listening sockets, for a successor of this supervisor. */
+  listeners(): InheritedListener[]
+  /** Takes over a listening socket of the predecessor. */
+  inherit(listener: InheritedListener): void
+  /** Binds anew the socket files that went with it. */
+  restoreFiles(): void
   /** Stops everything and lets go of ports and files. */
   close(by: Requester): Promise<InstanceOutcome[]>
 }
@@ -296,6 +303,9 @@ export function createAppHost(
     remove,
     runner,
     sinks: () => [...slots.values()].map((slot) => slot.sink),
+    listeners: balancer.listeners,
+    inherit: balancer.inherit,
+    restoreFiles: balancer.restoreFiles,
     async close(by) {
       const outcomes = await remove([...slots.keys()], by)
       balancer.release()

@@ -1,4 +1,4 @@
-/** Entry of a supervisor: `node supervisor.cjs <id>`, with LBM_HOME set. Wiring only. */
+/** Entry of a supervisor: `node supervisor.cjs <id> [--take-over]`, with LBM_HOME set. Wiring only. */
 
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,34 +6,36 @@ import { join } from 'node:path'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
+import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { pidStart } from '../kernel/process-identity.ts'
-import { serveRpc } from '../kernel/rpc-server.ts'
+import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import type { AppHost, HostDeps } from './app-host.ts'
 import { createAppMessages } from './app-messages.ts'
-import { keepDaemon } from './daemon-keeper.ts'
+import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
 import { allReports, supervisorMethods } from './methods.ts'
-import { ownershipFile } from './ownership-file.ts'
+import { type OwnershipFile, ownershipFile } from './ownership-file.ts'
+import { handOver } from './takeover/hand-over.ts'
+import { takeOver } from './takeover/take-over.ts'
 
 async function main(): Promise<void> {
-  const [, , id] = process.argv
+  const [, , id, flag] = process.argv
   const root = process.env['LBM_HOME']
-  if (id === undefined || root === undefined)
+  if (id === undefined || root === undefined) {
     throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
+  }
   process.title = `lbm supervisor ${id}`
 
   const home = homePaths(root)
   const clock = systemClock()
   const logFd = openSync(home.daemonLog, 'a', 0o600)
   const log = (event: string, fields: Record<string, unknown>): void => {
+    const at = new Date(clock.wall()).toISOString()
     try {
-      writeSync(
-        logFd,
-        `${JSON.stringify({ at: new Date(clock.wall()).toISOString(), from: id, event, ...fields })}\n`,
-      )
+      writeSync(logFd, `${JSON.stringify({ at, from: id, event, ...fields })}\n`)
     } catch {
       // A full disk: what runs is worth more than what is told of it.
     }
@@ -41,24 +43,16 @@ async function main(): Promise<void> {
 
   const hosts = new Map<string, AppHost>()
   const messages = createAppMessages(clock)
-  const ownership = ownershipFile(join(home.runDir, `${id}.json`), {
-    id,
-    pid: process.pid,
-    pidStart: pidStart(process.pid),
-    version: __LBM_VERSION__,
-  })
-  const keeper = keepDaemon({
-    socket: home.socket,
-    daemonPath: join(__dirname, 'daemon.cjs'),
-    home: root,
-    logFd,
-    clock,
-    random: Math.random,
-    log,
-  })
-
-  const pipesDir = join(home.runDir, `${id}.pipes`)
+  // A folder of this process alone: a predecessor may still have its own.
+  const pipesDir = join(home.runDir, `${id}.pipes-${process.pid}`)
   const pipes = createLogPipes(pipesDir)
+
+  /** What it has from the moment on at which it serves under the supervisor's name. */
+  let server: RpcServer | undefined
+  let ownership: OwnershipFile | undefined
+  let keeper: DaemonKeeper | undefined
+  const recordProcesses = (): void => ownership?.update(allReports(hosts))
+
   let memberId = 0
   const deps: HostDeps = {
     clock,
@@ -69,15 +63,15 @@ async function main(): Promise<void> {
     logFiles: createLogFilesRegistry({ clock }),
     nextMemberId: () => (memberId += 1),
     changed(report) {
-      ownership.update(allReports(hosts))
-      server.broadcast('instance.changed', report)
+      recordProcesses()
+      server?.broadcast('instance.changed', report)
     },
-    processesChanged: () => ownership.update(allReports(hosts)),
+    processesChanged: recordProcesses,
     removed(app, instance) {
-      ownership.update(allReports(hosts))
-      server.broadcast('instance.removed', { app, id: instance })
+      recordProcesses()
+      server?.broadcast('instance.removed', { app, id: instance })
     },
-    listens: (app) => server.broadcast('app.listens', { app }),
+    listens: (app) => server?.broadcast('app.listens', { app }),
     emit,
     log,
   }
@@ -87,51 +81,112 @@ async function main(): Promise<void> {
       const runner = hosts.get(event.app)?.runner(event.id)
       if (runner !== undefined) messages.receive(runner, event.message)
     }
-    server.broadcast('event', event)
+    server?.broadcast('event', event)
   }
 
   async function shutDown(): Promise<void> {
-    keeper[Symbol.dispose]()
+    keeper?.[Symbol.dispose]()
     await Promise.all([...hosts.values()].map((host) => host.close('shutdown')))
-    ownership.remove()
-    pipes[Symbol.dispose]()
-    rmSync(pipesDir, { recursive: true, force: true })
+    ownership?.remove()
+    removePipes()
     // Answered first, then gone.
-    setImmediate(() => void server[Symbol.asyncDispose]().then(() => process.exit(0)))
+    setImmediate(() => void server?.[Symbol.asyncDispose]().then(() => process.exit(0)))
   }
 
-  let daemons = 0
-  const server = await serveRpc({
-    path: join(home.runDir, `${id}.sock`),
-    hello: { protocol: PROTOCOL, version: __LBM_VERSION__, role: 'supervisor', pid: process.pid },
-    methods: checkedMethods(
-      supervisorSchemas,
-      supervisorMethods({ id, version: __LBM_VERSION__, hosts, deps, messages, shutDown }),
-    ),
-    onConnection(connection) {
-      daemons += 1
-      keeper.connected()
-      void connection.closed.then(() => {
-        daemons -= 1
-        if (daemons === 0) keeper.lost()
-      })
-    },
-    onBug: (error) =>
-      log('bug', {
-        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
-      }),
-    clock,
-  })
-  log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
+  function removePipes(): void {
+    pipes[Symbol.dispose]()
+    rmSync(pipesDir, { recursive: true, force: true })
+  }
+
+  const upgrade = (program: string): Promise<{ pid: number }> =>
+    handOver({
+      id,
+      program,
+      home: root,
+      logFd,
+      hosts,
+      clock,
+      leaveName() {
+        keeper?.[Symbol.dispose]()
+        const left = server
+        server = undefined
+        ownership = undefined
+        // The answer to whoever asked for the upgrade goes first.
+        setImmediate(() => void left?.[Symbol.asyncDispose]())
+      },
+      exit() {
+        removePipes()
+        process.exit(0)
+      },
+    })
+
+  async function serve(supervisorId: string, homeRoot: string): Promise<void> {
+    ownership = ownershipFile(join(home.runDir, `${supervisorId}.json`), {
+      id: supervisorId,
+      pid: process.pid,
+      pidStart: pidStart(process.pid),
+      version: __LBM_VERSION__,
+    })
+    recordProcesses()
+    const keeping = keepDaemon({
+      socket: home.socket,
+      daemonPath: join(__dirname, 'daemon.cjs'),
+      home: homeRoot,
+      logFd,
+      clock,
+      random: Math.random,
+      log,
+    })
+    keeper = keeping
+    let daemons = 0
+    server = await serveRpc({
+      path: join(home.runDir, `${supervisorId}.sock`),
+      hello: { protocol: PROTOCOL, version: __LBM_VERSION__, role: 'supervisor', pid: process.pid },
+      methods: checkedMethods(
+        supervisorSchemas,
+        supervisorMethods({
+          id: supervisorId,
+          version: __LBM_VERSION__,
+          hosts,
+          deps,
+          messages,
+          shutDown,
+          upgrade,
+        }),
+      ),
+      onConnection(connection) {
+        daemons += 1
+        keeping.connected()
+        void connection.closed.then(() => {
+          daemons -= 1
+          if (daemons === 0) keeping.lost()
+        })
+      },
+      onBug: (error) => log('bug', { message: describeBug(error) }),
+      clock,
+    })
+  }
 
   // It is ended by the daemon, in order; a terminal's or an init's signals are for the daemon to see.
-  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const)
+  for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) {
     process.on(signal, () => undefined)
+  }
   process.on('uncaughtException', (error) => {
-    log('bug', { message: error.stack ?? error.message })
+    log('bug', { message: describeBug(error) })
     closeSync(logFd)
     process.exit(70)
   })
+
+  if (flag === TAKEOVER_FLAG) {
+    await takeOver({ version: __LBM_VERSION__, hosts, deps, serve: () => serve(id, root) })
+  } else {
+    await serve(id, root)
+  }
+  log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
+}
+
+function describeBug(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 main().catch((error: unknown) => {

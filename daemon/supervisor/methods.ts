@@ -14,6 +14,7 @@ export interface MethodsOptions {
   deps: HostDeps
   messages: AppMessages
   shutDown: () => Promise<void>
+  upgrade: (program: string) => Promise<{ pid: number }>
 }
 
 export function supervisorMethods({
@@ -23,6 +24,7 @@ export function supervisorMethods({
   deps,
   messages,
   shutDown,
+  upgrade,
 }: MethodsOptions): Implementation<SupervisorApi> {
   function host(key: string): AppHost {
     const found = hosts.get(key)
@@ -108,6 +110,7 @@ export function supervisorMethods({
       const files = await Promise.all(chosen.map((app) => each(app, (sink) => sink.reopen())))
       return { files: [...new Set(files.flat())] }
     },
+    'supervisor.upgrade': ({ program }) => upgrade(program),
     'supervisor.shutdown': async () => {
       await shutDown()
       return {}

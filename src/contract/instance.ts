@@ -59,6 +59,7 @@ export type Requester =
   | 'max-requests'
   | 'max-age'
   | 'shutdown'
+  | 'upgrade'
   | 'start-failed'
 
 export type DeathKind =

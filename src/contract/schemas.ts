@@ -42,6 +42,7 @@ const requester = v.picklist([
   'max-requests',
   'max-age',
   'shutdown',
+  'upgrade',
   'start-failed',
 ])
 const definitions = {
@@ -104,6 +105,7 @@ export const supervisorSchemas: Schemas<SupervisorApi> = {
   'instances.message': v.object({ ...instances, message: v.unknown(), awaitReply }),
   'logs.flush': v.object({ key: word }),
   'logs.reopen': v.object({ key: v.exactOptional(word) }),
+  'supervisor.upgrade': v.object({ program: word }),
   'supervisor.shutdown': nothing,
 }
 

@@ -88,6 +88,8 @@ export interface SupervisorApi {
   }
   'logs.flush': { params: { key: string }; result: { files: string[] } }
   'logs.reopen': { params: { key?: string }; result: { files: string[] } }
+  /** Puts a successor, `node <program>`, in its place; it serves under the same name when this answers. */
+  'supervisor.upgrade': { params: { program: string }; result: { pid: number } }
   /** Ends every instance in order and exits. */
   'supervisor.shutdown': { params: Record<string, never>; result: Record<string, never> }
 }

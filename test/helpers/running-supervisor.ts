@@ -1,7 +1,6 @@
 /** A real supervisor for a test: the built program, spoken to over its socket. */
 
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -12,13 +11,16 @@ import type { InstanceState } from '../../src/contract/instance.ts'
 import type { InstanceOutcome, SupervisorApi } from '../../src/contract/supervisor.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
 import { DIST } from './dist.ts'
+import { processesOf } from './processes.ts'
 import { tempHome, type TempHome } from './temp-home.ts'
 import { until } from './until.ts'
 
 export interface RunningSupervisor extends AsyncDisposable {
   home: TempHome['paths']
   pid: number
-  api: ConnectedPeer<SupervisorApi>
+  readonly api: ConnectedPeer<SupervisorApi>
+  /** To the successor, after an upgrade. */
+  reconnect(): Promise<void>
   /** Newest state of each instance. */
   states: Map<number, InstanceState>
   events: LbmEvent[]
@@ -39,22 +41,29 @@ export async function startSupervisor(): Promise<RunningSupervisor> {
   const path = join(home.paths.runDir, 'test.sock')
   const states = new Map<number, InstanceState>()
   const events: LbmEvent[] = []
-  const api = await until(() =>
-    connectRpc<SupervisorApi>({
-      path,
-      hello: { protocol: PROTOCOL, version: 'test', role: 'daemon', pid: process.pid },
-      timeoutMs: 5000,
-      onNotification(method, params) {
-        if (method === 'instance.changed')
-          states.set((params as InstanceState).id, params as InstanceState)
-        if (method === 'event') events.push(params as LbmEvent)
-      },
-    }).catch(() => undefined),
-  )
+  const reach = (): Promise<ConnectedPeer<SupervisorApi>> =>
+    until(() =>
+      connectRpc<SupervisorApi>({
+        path,
+        hello: { protocol: PROTOCOL, version: 'test', role: 'daemon', pid: process.pid },
+        timeoutMs: 5000,
+        onNotification(method, params) {
+          if (method === 'instance.changed')
+            states.set((params as InstanceState).id, params as InstanceState)
+          if (method === 'event') events.push(params as LbmEvent)
+        },
+      }).catch(() => undefined),
+    )
+  let api = await reach()
   return {
     home: home.paths,
     pid: program.pid ?? 0,
-    api,
+    get api() {
+      return api
+    },
+    async reconnect() {
+      api = await reach()
+    },
     states,
     events,
     async start(spec, { wait = true, rollBack = true } = {}) {
@@ -77,11 +86,11 @@ export async function startSupervisor(): Promise<RunningSupervisor> {
         return state !== undefined && claim(state) ? state : undefined
       }),
     async [Symbol.asyncDispose]() {
-      if (program.exitCode === null && program.signalCode === null) {
-        const exited = once(program, 'exit')
-        await api.request('supervisor.shutdown', {}).catch(() => program.kill('SIGKILL'))
-        await exited
-      }
+      // The last one standing may be a successor, which is nobody's child here.
+      const closed = api.closed
+      await api.request('supervisor.shutdown', {}).catch(() => program.kill('SIGKILL'))
+      await closed
+      await until(() => processesOf(home.paths.root).length === 0 || undefined)
       home[Symbol.dispose]()
     },
   }
