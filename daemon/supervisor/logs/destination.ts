@@ -33,7 +33,6 @@ export interface Destination {
   isDue(): boolean
   /** The last byte is not a newline. */
   isMidLine(): boolean
-  isPipe(): boolean
 }
 
 export interface DestinationOptions {
@@ -47,7 +46,7 @@ export interface DestinationOptions {
 export function createDestination(options: DestinationOptions): Destination {
   const { path, rotation, clock, onRotated, onRotationFailed } = options
   let current: OpenLog | undefined
-  let last: { ino: number; dev: number; kind: OpenLog['kind'] } | undefined
+  let last: { ino: number; dev: number } | undefined
   let bytes = 0
   let isMidLine = false
   let checkedAt = -Infinity as Monotonic
@@ -60,14 +59,25 @@ export function createDestination(options: DestinationOptions): Destination {
     current = opened
     const { ino, dev, size, mtimeMs } = opened.stats
     const isSame = last?.ino === ino && last.dev === dev
-    last = { ino, dev, kind: opened.kind }
+    last = { ino, dev }
     bytes = opened.kind === 'file' ? size : 0
     checkedAt = clock.now()
     rotateAt = nextRotation(size > 0 ? (mtimeMs as EpochMs) : clock.wall())
     const continues = isSame && isMidLine
     isMidLine = opened.isMidLine
     // Whoever wrote here before ended in the middle of a line.
-    if (isMidLine && !continues) await write([Buffer.of(NEWLINE)])
+    if (isMidLine && !continues) await endForeignLine()
+  }
+
+  const endForeignLine = async (): Promise<void> => {
+    try {
+      await write([Buffer.of(NEWLINE)])
+    } catch (error) {
+      // The next try begins from here.
+      last = undefined
+      await close()
+      throw error
+    }
   }
 
   const write = async (parts: Buffer[]): Promise<number> => {
@@ -158,7 +168,6 @@ export function createDestination(options: DestinationOptions): Destination {
     },
     isDue,
     isMidLine: () => isMidLine,
-    isPipe: () => (current?.kind ?? last?.kind) === 'pipe',
   }
 }
 

@@ -1,6 +1,6 @@
 /** What an app may hold in memory while its logs cannot be written: the oldest lines go first. */
 
-export const RING_BYTES: number = 1024 * 1024
+const RING_BYTES = 1024 * 1024
 
 export interface RingMember {
   /** Bytes that wait for a file which takes none; 0 while it does. */
@@ -13,11 +13,13 @@ export interface DropRing {
   join(member: RingMember): Disposable
   /** Brings the app's files below the limit, the largest first. */
   trim(): void
+  isEmpty(): boolean
 }
 
 export function createDropRing(limitBytes: number = RING_BYTES): DropRing {
   const members = new Set<RingMember>()
   return {
+    isEmpty: () => members.size === 0,
     join(member) {
       members.add(member)
       return { [Symbol.dispose]: () => void members.delete(member) }

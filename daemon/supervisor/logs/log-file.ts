@@ -302,9 +302,14 @@ function isOrdinary(error: unknown): boolean {
   return isErrno(error, 'ENXIO', 'EAGAIN', 'EPIPE')
 }
 
+const REASONS: Record<string, string> = {
+  EAGAIN: 'its reader is too slow',
+  ENXIO: 'nobody reads it',
+}
+
 /** `no space left on device` rather than `ENOSPC: no space left on device, write`. */
 export function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const errno = 'errno' in error ? Number(error.errno) : 0
-  return getSystemErrorMap().get(errno)?.[1] ?? error.message
+  const { code, errno } = error as NodeJS.ErrnoException
+  return REASONS[code ?? ''] ?? getSystemErrorMap().get(errno ?? 0)?.[1] ?? error.message
 }

@@ -38,6 +38,7 @@ interface Entry {
   users: LogFileRequest[]
   closed: Promise<void>
   compression: AbortController
+  ring: DropRing
 }
 
 export function createLogFilesRegistry({ clock }: { clock: Clock }): LogFilesRegistry {
@@ -64,7 +65,8 @@ export function createLogFilesRegistry({ clock }: { clock: Clock }): LogFilesReg
     const users: LogFileRequest[] = []
     const newest = (): LogFileRequest => users.at(-1) ?? request
     const compression = new AbortController()
-    const { path } = request
+    const { path, appName } = request
+    const ring = ringOf(appName)
     const onLoss = (loss: LogLoss): void => newest().onLoss(loss)
     const destination = createDestination({
       path,
@@ -79,12 +81,12 @@ export function createLogFilesRegistry({ clock }: { clock: Clock }): LogFilesReg
       destination,
       clock,
       pool,
-      ring: ringOf(request.appName),
+      ring,
       remark: (text) => newest().remark(text),
       onLoss,
       opensAfter,
     })
-    return { file, openInlet: createInlets(file), users, closed: opensAfter, compression }
+    return { file, openInlet: createInlets(file), users, closed: opensAfter, compression, ring }
   }
 
   return {
@@ -108,6 +110,7 @@ export function createLogFilesRegistry({ clock }: { clock: Clock }): LogFilesReg
           entry.closed = entry.file.close()
           await entry.closed
           if (entries.get(path) === entry) entries.delete(path)
+          if (entry.ring.isEmpty()) rings.delete(request.appName)
         },
       }
     },

@@ -8,8 +8,12 @@ import { execFileSync } from 'node:child_process'
 import { closeSync, constants, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
 
-/** Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing. */
-const BATCH = 16
+/**
+ * Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing: as many
+ * again as there were already, within these.
+ */
+const MIN_BATCH = 16
+const MAX_BATCH = 128
 const PREFIX = 'pipe-'
 /**
  * Whoever has an end of it may open `/dev/stdout`, also as another user (`uid`): the name is in a closed folder and
@@ -43,8 +47,9 @@ export function createLogPipes(dir: string): LogPipes {
   const makeNames = (): void => {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     if (made === 0) removeLeftovers(dir)
-    const batch = Array.from({ length: BATCH }, (_, index) => join(dir, `${PREFIX}${made + index}`))
-    made += BATCH
+    const count = Math.min(Math.max(MIN_BATCH, made), MAX_BATCH)
+    const batch = Array.from({ length: count }, (_, index) => join(dir, `${PREFIX}${made + index}`))
+    made += count
     execFileSync('mkfifo', ['-m', MODE, ...batch], { stdio: 'ignore' })
     names = batch
   }

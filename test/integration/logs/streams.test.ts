@@ -181,6 +181,32 @@ test('a named pipe nobody reads does not hold the program up; who comes later is
   expect(Number(dropped)).toBeGreaterThan(0)
 })
 
+test('the reader of a named pipe stands still: nobody waits for it, and it is told what it missed', async () => {
+  await using world = logWorld()
+  const outFile = join(world.dir, 'fifo')
+  execFileSync('mkfifo', [outFile])
+  const reader = spawn('cat', [outFile], { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  reader.stdout.setEncoding('utf8').on('data', (chunk: string) => (text += chunk))
+  const sink = world.open({ outFile })
+  await world.run(sink, 'console.log("number -1 ")').ended
+  await until(() => text === 'number -1 \n' || undefined)
+
+  reader.kill('SIGSTOP')
+  const code = 'for (let i = 0; i < 50000; i++) console.log("number " + i + " ".repeat(50))'
+  await world.run(sink, code).ended
+  reader.kill('SIGCONT')
+  await until(() => text.includes('number 49999') || undefined)
+  reader.kill()
+  const numbersSeen = [...text.matchAll(/^number (\d+) {50}$/gm)].map(([, number]) =>
+    Number(number),
+  )
+  const [note, dropped] = /^\[lbm\] (\d+) lines dropped.*$/m.exec(text) ?? []
+  expect(numbersSeen.length + Number(dropped)).toBe(50_000)
+  expect(text.trimEnd().split('\n')).toHaveLength(numbersSeen.length + 2)
+  expect(note).toMatch(/dropped: its reader is too slow$/)
+})
+
 test('the output may be opened by its name, as it may not be on a socket', async () => {
   await using world = logWorld()
   const code =

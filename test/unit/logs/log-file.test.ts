@@ -80,7 +80,6 @@ function fakeDisk(): FakeDisk {
     maxBytes: () => Infinity,
     isDue: () => false,
     isMidLine: () => text !== '' && !text.endsWith('\n'),
-    isPipe: () => false,
   }
   return disk
 }
