@@ -151,7 +151,8 @@ function welcome<Remote extends Api>(
   const table = typeof options.methods === 'function' ? options.methods(guest) : options.methods
   guest.peer = createPeer<Remote>({
     hello: options.hello,
-    methods: limitInFlight(table, limits.inFlight),
+    methods: table,
+    maxInFlight: limits.inFlight,
     send: line.write,
     onNotification: (method, params) => options.onNotification?.(method, params, guest),
     onBug: (error) => options.onBug?.(error),
@@ -163,25 +164,6 @@ function welcome<Remote extends Api>(
     return guest.peer.close(new LbmError('DAEMON_UNREACHABLE', 'The connection was closed.'))
   })
   return guest
-}
-
-function limitInFlight(methods: Methods, limit: number): Methods {
-  let inFlight = 0
-  const limited: Methods = {}
-  for (const [name, method] of Object.entries(methods)) {
-    limited[name] = async (params) => {
-      if (inFlight >= limit) {
-        throw new LbmError('BAD_REQUEST', `More than ${limit} requests at once on one connection.`)
-      }
-      inFlight += 1
-      try {
-        return await method(params)
-      } finally {
-        inFlight -= 1
-      }
-    }
-  }
-  return limited
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import {
   createJSONRPCErrorResponse,
+  createJSONRPCSuccessResponse,
   type ErrorListener,
   JSONRPCClient,
   JSONRPCErrorException,
@@ -35,6 +36,8 @@ export interface PeerOptions {
   onBug?: (error: unknown) => void
   /** The other side sent something that is not JSON-RPC. It has been told so. */
   onGarbage?: () => void
+  /** More requests of the other side than that, at once, are refused. */
+  maxInFlight?: number
 }
 
 export interface Peer<Remote extends Api> {
@@ -61,7 +64,7 @@ const METHOD_NOT_FOUND = -32601
 
 /** Sends the hello at once, so that a client's hello and first request are one write. */
 export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remote> {
-  const { hello, methods, onNotification, onBug, onGarbage } = options
+  const { hello, methods, onNotification, onBug, onGarbage, maxInFlight = Infinity } = options
   let remote: Hello | undefined
   const write = (payload: unknown): void => options.send(`${JSON.stringify(payload)}\n`)
 
@@ -73,11 +76,23 @@ export function createPeer<Remote extends Api>(options: PeerOptions): Peer<Remot
     if (wire.code === 'INTERNAL') onBug?.(error)
     return createJSONRPCErrorResponse(id, APPLICATION_ERROR, wire.message, wire)
   }
-  for (const [name, method] of Object.entries(methods)) {
-    server.addMethod(name, (params: unknown) => {
-      if (remote !== undefined && !isCompatible(remote)) throw protocolMismatch(hello, remote)
-      return method(params)
-    })
+  let inFlight = 0
+  // Not `addMethod`: that is closures for each method of each connection.
+  server.handleMethodNotFound = async ({ id, method, params }) => {
+    if (remote !== undefined && !isCompatible(remote)) throw protocolMismatch(hello, remote)
+    if (inFlight >= maxInFlight) {
+      throw new LbmError(
+        'BAD_REQUEST',
+        `More than ${maxInFlight} requests at once on one connection.`,
+      )
+    }
+    inFlight += 1
+    try {
+      const result = await methods[method]?.(params)
+      return id === undefined ? null : createJSONRPCSuccessResponse(id, result ?? null)
+    } finally {
+      inFlight -= 1
+    }
   }
   const client = new JSONRPCClient((payload) => write(payload))
   const both = new JSONRPCServerAndClient(server, client, { errorListener: ignore })

@@ -7,7 +7,7 @@ import { checkedMethods, daemonSchemas } from '../../../src/contract/schemas.ts'
 import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
 import { daemonMethods, type Ending } from './daemon.ts'
-import { inspectMethods } from './inspect.ts'
+import { inspectMethods, subscribe } from './inspect.ts'
 import { instanceMethods } from './instances.ts'
 import { restartMethods } from './restart.ts'
 import { startMethods } from './start.ts'
@@ -22,33 +22,42 @@ export interface DaemonMethodsOptions {
   reopenOwnLog: () => string
 }
 
-/** @returns the table of methods for each connection */
+type Subscribe = Pick<DaemonApi, 'events.subscribe'>
+
+/** @returns the table of methods for each connection: one for all, but for what belongs to a connection */
 export function daemonServes(
   options: DaemonMethodsOptions,
 ): (connection: RpcConnection) => Methods {
   const { control, isEnding } = options
-  const shared = {
+  const shared: Implementation<Omit<DaemonApi, keyof Subscribe>> = {
     ...daemonMethods(control, options.ending, options.rssBytes),
+    ...inspectMethods(control),
     ...startMethods(control),
     ...stopMethods(control),
     ...restartMethods(control),
     ...instanceMethods(control, options.reopenOwnLog),
     ...stateMethods(control),
   }
+  const table = refusingWhen(isEnding, checkedMethods(daemonSchemas, shared))
 
   return (connection) => {
-    const own: Implementation<DaemonApi> = { ...shared, ...inspectMethods(control, connection) }
-    const methods = checkedMethods(daemonSchemas, own)
-    return Object.fromEntries(
-      Object.entries(methods).map(([name, method]) => [
-        name,
-        (params) => {
-          if (isEnding() && name !== 'daemon.kill') throw ending()
-          return method(params)
-        },
-      ]),
-    )
+    const own: Implementation<Subscribe> = {
+      'events.subscribe': ({ selectors }) => subscribe(control, selectors, connection),
+    }
+    return { ...table, ...refusingWhen(isEnding, checkedMethods(daemonSchemas, own)) }
   }
+}
+
+/** `kill` while it ends waits for the same end. */
+function refusingWhen(isEnding: () => boolean, methods: Methods): Methods {
+  const refusing: Methods = {}
+  for (const [name, method] of Object.entries(methods)) {
+    refusing[name] = (params) => {
+      if (isEnding() && name !== 'daemon.kill') throw ending()
+      return method(params)
+    }
+  }
+  return refusing
 }
 
 function ending(): LbmError {

@@ -9,10 +9,10 @@ import type { Control } from '../control.ts'
 import { viewOf } from '../instance-cache.ts'
 import { selectionsOf } from './selected.ts'
 
-type Methods = Pick<Implementation<DaemonApi>, 'app.list' | 'app.describe' | 'events.subscribe'>
+type Methods = Pick<Implementation<DaemonApi>, 'app.list' | 'app.describe'>
 
-export function inspectMethods(control: Control, connection: RpcConnection): Methods {
-  const { store, hub } = control
+export function inspectMethods(control: Control): Methods {
+  const { store } = control
   return {
     'app.list'() {
       control.metrics.noteInterest()
@@ -26,15 +26,19 @@ export function inspectMethods(control: Control, connection: RpcConnection): Met
       })
       return { apps }
     },
-    'events.subscribe'({ selectors }) {
-      if (!selectors.includes('all')) selectionsOf(control, selectors)
-      const subscription = hub.subscribe(selectors, (event) =>
-        connection.peer.notify('event', event),
-      )
-      void connection.closed.then(() => subscription[Symbol.dispose]())
-      return {}
-    },
   }
+}
+
+/** Events follow on the connection until it closes. @throws LbmError APP_NOT_FOUND */
+export function subscribe(
+  control: Control,
+  selectors: readonly string[],
+  { peer, closed }: RpcConnection,
+): Record<string, never> {
+  if (!selectors.includes('all')) selectionsOf(control, selectors)
+  const subscription = control.hub.subscribe(selectors, (event) => peer.notify('event', event))
+  void closed.then(() => subscription[Symbol.dispose]())
+  return {}
 }
 
 function viewsOf({ instances, metrics, watchers }: Control, record: AppRecord): InstanceView[] {
