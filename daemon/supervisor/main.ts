@@ -47,6 +47,8 @@ async function main(): Promise<void> {
   const pipesDir = join(home.runDir, `${id}.pipes-${process.pid}`)
   const pipes = createLogPipes(pipesDir)
 
+  const logFiles = createLogFilesRegistry({ clock })
+
   /** What it has from the moment on at which it serves under the supervisor's name. */
   let server: RpcServer | undefined
   let ownership: OwnershipFile | undefined
@@ -60,7 +62,7 @@ async function main(): Promise<void> {
     home,
     agentPath: join(__dirname, 'agent.cjs'),
     pipes,
-    logFiles: createLogFilesRegistry({ clock }),
+    logFiles,
     nextMemberId: () => (memberId += 1),
     changed(report) {
       recordProcesses()
@@ -88,14 +90,15 @@ async function main(): Promise<void> {
     keeper?.[Symbol.dispose]()
     await Promise.all([...hosts.values()].map((host) => host.close('shutdown')))
     ownership?.remove()
-    removePipes()
+    await closeFiles()
     // Answered first, then gone.
     setImmediate(() => void server?.[Symbol.asyncDispose]().then(() => process.exit(0)))
   }
 
-  function removePipes(): void {
+  async function closeFiles(): Promise<void> {
     pipes[Symbol.dispose]()
     rmSync(pipesDir, { recursive: true, force: true })
+    await logFiles[Symbol.asyncDispose]()
   }
 
   const upgrade = (program: string): Promise<{ pid: number }> =>
@@ -114,10 +117,7 @@ async function main(): Promise<void> {
         // The answer to whoever asked for the upgrade goes first.
         setImmediate(() => void left?.[Symbol.asyncDispose]())
       },
-      exit() {
-        removePipes()
-        process.exit(0)
-      },
+      exit: () => void closeFiles().then(() => process.exit(0)),
     })
 
   async function serve(supervisorId: string, homeRoot: string): Promise<void> {

@@ -1,6 +1,6 @@
 /** From what the user asked to run to what is run: which file, by which program. */
 
-import { accessSync, constants, readdirSync, statSync } from 'node:fs'
+import { accessSync, constants, readdirSync, realpathSync, statSync } from 'node:fs'
 import { basename, dirname, extname, resolve } from 'node:path'
 
 import { LbmError, nearestOf } from '../contract/errors.ts'
@@ -223,7 +223,7 @@ function byNamed(script: string, name: string, request: ScriptRequest): Resolved
   }
   const path = findProgram(name, request.env['PATH'], request.cwd)
   if (path === undefined) throw noInterpreter([name], script)
-  if (/^node(js)?$/.test(basename(path))) return byNode(script, path, name, request.interpreterArgs)
+  if (isNode(path)) return byNode(script, path, name, request.interpreterArgs)
   return {
     script,
     interpreter: path,
@@ -231,6 +231,11 @@ function byNamed(script: string, name: string, request: ScriptRequest): Resolved
     interpreterArgs: [...request.interpreterArgs],
     runtime: 'other',
   }
+}
+
+/** `/opt/node22/bin/node`, `/usr/bin/nodejs`, `node-v24`, or a link to one of them. */
+function isNode(path: string): boolean {
+  return [path, realpathSync(path)].some((one) => /^node(js)?(-?v?\d[\d.]*)?$/.test(basename(one)))
 }
 
 function byFirst(script: string, names: readonly string[], request: ScriptRequest): ResolvedScript {

@@ -61,7 +61,9 @@ export function newCli(defaults: RunOptions = {}): Cli {
   const ok = async (...words: (string | RunOptions)[]): Promise<Run> => {
     const done = await lbm(...words)
     if (done.exitCode !== 0)
-      throw new Error(`lbm ${words.join(' ')} exited ${done.exitCode}:\n${done.all}`)
+      throw new Error(
+        `lbm ${words.filter((word) => typeof word === 'string').join(' ')} exited ${done.exitCode ?? done.signal}:\n${done.all}`,
+      )
     return done
   }
 

@@ -45,6 +45,10 @@ export function spawnInstance(
   if (!cwd.isDirectory()) throw new Error(`the working directory ${spec.cwd} is not a directory`)
   const out = pipes.open()
   const error = pipes.open()
+  const discard = (): void => {
+    out?.discard()
+    error?.discard()
+  }
   try {
     const process = spawn(command.file, command.args, {
       cwd: spec.cwd,
@@ -61,7 +65,11 @@ export function spawnInstance(
     })
     // An app that closed its stdin must not take the supervisor with it.
     process.stdin?.on('error', () => undefined)
+    if (process.pid === undefined) discard()
     return { process, out: out ?? process.stdout, error: error ?? process.stderr }
+  } catch (cause) {
+    discard()
+    throw cause
   } finally {
     out?.spawned()
     error?.spawned()
