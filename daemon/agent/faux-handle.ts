@@ -59,8 +59,10 @@ export function createFauxHandle({ sockname, closed }: FauxHandleOptions): FauxH
     },
     accepting: () => listening,
     refrain() {
-      listening?.close()
+      const from = listening
       listening = undefined
+      // What this turn of the loop finds in its queue is accepted still.
+      if (from !== undefined) setImmediate(() => from.close())
     },
   }
   handle.ref?.()

@@ -140,20 +140,30 @@ export function createListening(options: ListeningOptions): Listening {
       })
   }
 
+  /** Where nobody accepts yet, or not any more, connections come to the supervisor and wait. */
   function accept(listener: Listener): number {
-    if (howOf(listener) !== 'dispatched') return 0
+    const how = howOf(listener)
+    if (how !== 'dispatched' && (how !== 'kernel' || isAcceptedFrom(listener))) return 0
     return startAccepting(listener, (client) => options.onConnection(listener.key, client))
+  }
+
+  function isAcceptedFrom({ key }: Listener): boolean {
+    return [...members.values()].some(({ accepting }) => accepting.has(key))
   }
 
   /** Has the member accept by itself, or not any more, as the policy and the rotation want it. */
   function adjust(state: MemberState, listener: Listener): void {
     const { key, handle } = listener
     const how = howOf(listener)
-    const wanted = (how === 'kernel' || how === 'own') && isWanted(state)
+    // Who listens on a socket of its own is the only one there at first, ready or not.
+    const isOnly = how === 'own' && !isAcceptedFrom(listener)
+    const wanted =
+      (how === 'kernel' && isWanted(state)) || (how === 'own' && (isWanted(state) || isOnly))
     if (wanted === state.accepting.has(key)) return
     if (!wanted) {
       state.accepting.delete(key)
       state.member.send({ cmd: AGENT_COMMAND, act: 'refrain', key })
+      accept(listener)
       return
     }
     state.accepting.add(key)
@@ -263,9 +273,8 @@ export function createListening(options: ListeningOptions): Listening {
     },
     forget(memberId) {
       for (const listener of listeners.all()) {
-        listener.holders.delete(memberId)
-        if (listener.awaited !== memberId) continue
-        listener.awaited = undefined
+        if (!listener.holders.delete(memberId)) continue
+        if (listener.awaited === memberId) listener.awaited = undefined
         updateMode(listener)
       }
     },

@@ -20,15 +20,10 @@ const DISPATCHED: BalancePolicy[] = [
 ]
 const EVEN: BalancePolicy[] = ['least-connections', 'round-robin', 'weighted']
 
-/** SO_REUSEPORT is there since 22.12. */
-function policiesOf(version: string): BalancePolicy[] {
-  return version.startsWith('v20')
-    ? [...DISPATCHED, 'kernel']
-    : [...DISPATCHED, 'kernel', 'reuseport']
-}
+describe.each(nodes)('Node $version', ({ path: node }) => {
+  const policies: BalancePolicy[] = [...DISPATCHED, 'kernel']
 
-describe.each(nodes)('Node $version', ({ path: node, version }) => {
-  test.each(policiesOf(version))(
+  test.each(policies)(
     '%s: every request is answered, and while the policy changes, too',
     async (policy) => {
       const PORT = String(await freePort())
@@ -36,7 +31,7 @@ describe.each(nodes)('Node $version', ({ path: node, version }) => {
       const port = await app.start(3)
       const load = startLoad({ port, keepAlive: 4, fresh: 4, thinkMs: 2 })
       const [first] = app.instances
-      for (const next of policiesOf(version)) {
+      for (const next of [...policies, 'kernel', 'least-connections'] as const) {
         app.balancer.setSpec(balanceSpec({ policy: next }))
         await first?.next('report')
       }
@@ -45,6 +40,28 @@ describe.each(nodes)('Node $version', ({ path: node, version }) => {
       expect(requests).toBeGreaterThan(100)
     },
   )
+
+  // SO_REUSEPORT is there since 22.12; without it the instances share one socket.
+  test('reuseport: every instance is reached, and when the policy changes from and to it', async () => {
+    const PORT = String(await freePort())
+    await using app = testApp({
+      app: loadedApp,
+      node,
+      spec: { policy: 'reuseport' },
+      env: { PORT },
+    })
+    const port = await app.start(3)
+    await app.instances[0]?.next('report')
+    for (const policy of ['reuseport', 'round-robin', 'reuseport', 'kernel'] as const) {
+      app.balancer.setSpec(balanceSpec({ policy }))
+      await app.instances[0]?.next('report')
+      const load = startLoad({ port, keepAlive: 0, fresh: 4, thinkMs: 0 })
+      await app.instances[0]?.next('report')
+      const { failures, byPid } = await load.stop()
+      expect(failures).toEqual([])
+      expect(byPid.size).toBe(3)
+    }
+  })
 })
 
 test.each(EVEN)('%s: one connection after the other is spread evenly', async (policy) => {

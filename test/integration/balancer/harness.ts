@@ -21,7 +21,7 @@ import type { BalanceSpec, Mode } from '../../../src/contract/app.ts'
 import type { ListeningAt } from '../../../src/contract/instance.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
-export const appPath = (name: string): string => join(here, 'apps', name)
+export const appPath = (name: string): string => join(here, '../../fixtures/balancer', name)
 
 const buildDir = mkdtempSync(join(tmpdir(), 'lbm-agent-'))
 process.once('exit', () => rmSync(buildDir, { recursive: true, force: true }))
