@@ -43,7 +43,8 @@ export async function ask<M extends Method>(
     })
   } catch (error) {
     const { explainConnect, hasSupervisors } = await import('../client/ensure-daemon.ts')
-    if (!isDaemonDown(error) || !hasSupervisors(home)) throw explainConnect(error, home)
+    if (!isDaemonDown(error)) throw explainConnect(error, home)
+    if (!hasSupervisors(home)) throw notRunning(error)
     return await askStarting(cli, method, params, options)
   }
 }
@@ -67,6 +68,15 @@ export async function askStarting<M extends Method>(
   return await callStarting(start, method, params, {
     onHello: (hello) => tellVersion(cli, hello),
     ...options,
+  })
+}
+
+/** With the errno still inside, so that callers can make something of it. */
+function notRunning(error: unknown): LbmError {
+  const { cause } = error as LbmError
+  return new LbmError('DAEMON_UNREACHABLE', 'The daemon is not running.', {
+    cause,
+    hint: 'it comes with the first app: lbm start <script>',
   })
 }
 

@@ -1,8 +1,8 @@
 /** How each command that changes something ends: with the list, or one JSON document, and the error if there was one. */
 
+import { type ActionOutcome, failureOfActions } from '../client/failures.ts'
 import type { Cli } from './cli.ts'
 import { showList } from './commands/list.ts'
-import { type ActionOutcome, failureOfActions } from './output/rollouts.ts'
 
 /** @throws LbmError START_FAILED or START_TIMED_OUT for the first app that did not come up */
 export async function finish(

@@ -1,12 +1,13 @@
 /** `start`, `restart` and `reload` of an ecosystem file: what is missing is started, what is there gets the new definition. */
 
+import { type ActionOutcome, failureOfActions } from '../client/failures.ts'
 import type { AppSpec } from '../contract/app.ts'
 import { ask, askStarting, type Cli } from './cli.ts'
 import { fetchViews } from './commands/list.ts'
 import { inOrderOfNeed } from './in-order-of-need.ts'
 import { type FileOptions, loadApps } from './load-apps.ts'
 import { sayOutcomes } from './output/outcomes.ts'
-import { type ActionOutcome, failureOfActions, sayReloads } from './output/rollouts.ts'
+import { sayReloads } from './output/rollouts.ts'
 import type { Say } from './output/say.ts'
 
 export interface FileAction extends FileOptions {

@@ -3,7 +3,7 @@
 import * as v from 'valibot'
 
 import { APP_KEYS, type AppKeys } from './app-keys.ts'
-import { environment, isRecord, type Kind } from './kinds.ts'
+import { environment, isRecord, type Kind, schemaOf } from './kinds.ts'
 import { canonicalKey, canonicalNestedKey, environmentName, knownSpellings } from './pm2-keys.ts'
 import { type Problem, unknownKey, wrongValue } from './problems.ts'
 import type { CheckedApp } from './schema.ts'
@@ -56,7 +56,7 @@ function readValue<Out>(
   place: string,
   problems: Problem[],
 ): Out | undefined {
-  const parsed = v.safeParse(schema as Kind<unknown, Out>, value)
+  const parsed = v.safeParse(schemaOf(schema as Kind<unknown, Out>), value)
   if (parsed.success) return parsed.output
   for (const issue of parsed.issues) {
     const path = (issue.path ?? []).map(({ key }) => `.${String(key)}`).join('')
@@ -88,7 +88,7 @@ function normaliseNested(
 function nestedKeysOf(
   schema: Kind<unknown, unknown>,
 ): Record<string, Kind<unknown, unknown>> | undefined {
-  const { keys } = v.getMetadata(schema as Parameters<typeof v.getMetadata>[0])
+  const { keys } = v.getMetadata(schemaOf(schema) as Parameters<typeof v.getMetadata>[0])
   return keys as Record<string, Kind<unknown, unknown>> | undefined
 }
 

@@ -5,8 +5,22 @@ import * as v from 'valibot'
 import { parseBytes, parseDurationMs } from '../contract/units.ts'
 import { splitWords } from './split-words.ts'
 
-/** What a user may write, and what becomes of it. */
-export type Kind<In, Out> = v.GenericSchema<In, Out>
+/**
+ * What a user may write, and what becomes of it. The value is a valibot schema; the type says so without valibot's
+ * types, which would make it a dependency of whoever uses lbm's.
+ */
+export interface Kind<In, Out> {
+  readonly kindIn?: In
+  readonly kindOut?: Out
+}
+
+export type InputOf<K> = K extends Kind<infer In, unknown> ? In : never
+export type OutputOf<K> = K extends Kind<unknown, infer Out> ? Out : never
+
+/** The schema that a kind is. */
+export function schemaOf<In, Out>(of: Kind<In, Out>): v.GenericSchema<In, Out> {
+  return of as v.GenericSchema<In, Out>
+}
 
 export type JsonSchema = Record<string, unknown>
 
@@ -28,7 +42,7 @@ export function kind<In, Out>(
       addIssue({ message: expected })
       return NEVER
     }),
-  ) as Kind<In, Out>
+  ) as unknown as Kind<In, Out>
 }
 
 export type Text = Kind<string, string>

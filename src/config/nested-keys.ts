@@ -10,11 +10,14 @@ import {
   type Duration,
   flag,
   type Flag,
+  type InputOf,
   isRecord,
   isTextList,
   kind,
   type Kind,
   oneOf,
+  type OutputOf,
+  schemaOf,
   type OneOf,
   seconds,
   type Seconds,
@@ -26,16 +29,11 @@ import {
   type Words,
 } from './kinds.ts'
 
-/** A table of keys as an object that may leave any of them out. */
-type InputOf<Keys> = {
-  [K in keyof Keys]?: Keys[K] extends v.GenericSchema ? v.InferInput<Keys[K]> : never
-}
-type OutputOf<Keys> = {
-  [K in keyof Keys]?: Keys[K] extends v.GenericSchema ? v.InferOutput<Keys[K]> : never
-}
-
 /** An object with these keys; `shorthand` makes one out of a simpler value. */
-export type Group<Keys, Short = never> = Kind<InputOf<Keys> | Short, OutputOf<Keys>>
+export type Group<Keys, Short = never> = Kind<
+  { [K in keyof Keys]?: InputOf<Keys[K]> } | Short,
+  { [K in keyof Keys]?: OutputOf<Keys[K]> }
+>
 
 function group<Keys extends object, Short = never>(
   keys: Keys,
@@ -44,7 +42,7 @@ function group<Keys extends object, Short = never>(
   const entries = Object.fromEntries(
     Object.entries(keys).map(([key, schema]) => [
       key,
-      v.optional(schema as Kind<unknown, unknown>),
+      v.optional(schemaOf(schema as Kind<unknown, unknown>)),
     ]),
   )
   return v.pipe(

@@ -1,16 +1,15 @@
 /** The one schema of ecosystem files: it checks them, and the types that editors show come from the same table. */
 
-import type { InferInput, InferOutput } from 'valibot'
-
 import type { AppKeys } from './app-keys.ts'
+import type { InputOf, OutputOf } from './kinds.ts'
 
 /** An app as a user writes it. `env_<name>` holds what `--env <name>` adds. */
-export type AppDefinition = { [K in keyof AppKeys]?: InferInput<AppKeys[K]> } & {
+export type AppDefinition = { [K in keyof AppKeys]?: InputOf<AppKeys[K]> } & {
   [environment: `env_${string}`]: Record<string, unknown> | string | string[] | undefined
 }
 
 /** An app after the check: durations in milliseconds, sizes in bytes, lists as lists. */
-export type CheckedApp = { [K in keyof AppKeys]?: InferOutput<AppKeys[K]> } & {
+export type CheckedApp = { [K in keyof AppKeys]?: OutputOf<AppKeys[K]> } & {
   /** `env_<name>` by name. */
   environments: Record<string, Record<string, string>>
 }

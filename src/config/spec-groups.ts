@@ -14,7 +14,7 @@ import type { CheckedApp } from './schema.ts'
 import { defined, DEFAULTS, expandHome } from './spec-defaults.ts'
 
 /** PM2 leaves out whatever begins with a dot, too. */
-const DEFAULT_IGNORES = ['**/node_modules/**', '**/.*', '**/.*/**']
+const DEFAULT_IGNORES = ['node_modules', '.*']
 
 export function balanceSpec(given: CheckedApp['balance']): BalanceSpec {
   return {

@@ -1,8 +1,6 @@
-import { truncateSync } from 'node:fs'
-
 import type { Command } from 'commander'
 
-import { ask, askAbout, type Cli, homeOf } from '../cli.ts'
+import { ask, askAbout, type Cli } from '../cli.ts'
 import { sayFor } from '../output/say.ts'
 import { expandSelectors } from '../selectors.ts'
 
@@ -27,24 +25,16 @@ export async function runFlush(
   words: readonly string[],
   { json = false }: { json?: boolean } = {},
 ): Promise<void> {
-  const isEvery = words.length === 0
-  const selectors = isEvery ? ['all'] : await expandSelectors(cli, words)
+  const selectors = words.length === 0 ? ['all'] : await expandSelectors(cli, words)
   const { files } = await askAbout(cli, selectors, 'app.flush', { selectors })
-  const flushed = isEvery ? [...files, emptyDaemonLog(cli)] : files
   if (json) {
-    cli.io.out(JSON.stringify({ files: flushed }, null, 2))
+    cli.io.out(JSON.stringify({ files }, null, 2))
     return
   }
   const say = await sayFor(cli)
   say.info('Flushing:')
-  for (const file of flushed) say.info(file)
+  for (const file of files) say.info(file)
   say.info('Logs flushed')
-}
-
-function emptyDaemonLog(cli: Cli): string {
-  const { daemonLog } = homeOf(cli)
-  truncateSync(daemonLog)
-  return daemonLog
 }
 
 export async function runReloadLogs(

@@ -1,9 +1,10 @@
 import type { Command } from 'commander'
 
+import type { ActionOutcome } from '../../client/failures.ts'
 import { changedSpecs, shellEnvironment } from '../changes.ts'
 import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
-import { type ActionOutcome, sayReloads } from '../output/rollouts.ts'
+import { sayReloads } from '../output/rollouts.ts'
 import { type Say, sayFor } from '../output/say.ts'
 import { sortWords } from '../selectors.ts'
 import { parseTimeout, waiting } from '../waiting.ts'

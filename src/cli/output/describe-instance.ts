@@ -2,14 +2,14 @@
 
 import Table from 'cli-table3'
 
+import { deathSentence } from '../../client/failures.ts'
 import type { AppRecord } from '../../contract/app.ts'
 import type { HomePaths } from '../../contract/home.ts'
-import { type InstanceView, STATUS_OF } from '../../contract/instance.ts'
+import { type InstanceView, type ListeningAt, STATUS_OF } from '../../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
 import { formatBytes, formatDuration, formatUptime } from '../../contract/units.ts'
 import { statusPaint } from './instance-table.ts'
 import { maskEnv } from './mask.ts'
-import { deathSentence } from './outcomes.ts'
 import type { Palette } from './palette.ts'
 
 export interface DescribeContext {
@@ -127,9 +127,7 @@ function policyFacts({ spec }: AppRecord): Facts {
 }
 
 function balanceFacts({ listening, balance }: InstanceView): Facts {
-  const addresses = listening.map(({ address, port }) =>
-    port === -1 ? address : `${address}:${port}`,
-  )
+  const addresses = listening.map(addressText)
   return [
     ...(addresses.length === 0 ? [] : ([['listens on', addresses.join(', ')]] satisfies Facts)),
     ...(balance === undefined
@@ -148,6 +146,11 @@ function balanceFacts({ listening, balance }: InstanceView): Facts {
           ],
         ] satisfies Facts)),
   ]
+}
+
+function addressText({ address, port }: ListeningAt): string {
+  if (port === -1) return address
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
 }
 
 function exitFacts({ lastExit }: InstanceView): Facts {

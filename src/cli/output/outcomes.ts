@@ -1,10 +1,8 @@
 /** What came of a command, instance by instance. */
 
+import { isFailure } from '../../client/failures.ts'
 import type { AppOutcome } from '../../contract/api.ts'
-import { LbmError } from '../../contract/errors.ts'
-import type { ExitReason } from '../../contract/instance.ts'
 import type { InstanceOutcome } from '../../contract/supervisor.ts'
-import { formatDuration } from '../../contract/units.ts'
 import type { Say } from './say.ts'
 
 const WORDS: Record<InstanceOutcome['result'], string> = {
@@ -15,10 +13,6 @@ const WORDS: Record<InstanceOutcome['result'], string> = {
   failed: 'failed',
   'timed-out': 'not ready in time',
   superseded: 'superseded',
-}
-
-export function isFailure({ result }: InstanceOutcome): boolean {
-  return result === 'failed' || result === 'timed-out'
 }
 
 /** One line an instance, with PM2's check mark. */
@@ -33,61 +27,4 @@ export function sayOutcomes(say: Say, apps: readonly AppOutcome[]): void {
 
 function noteOf(outcome: InstanceOutcome): string {
   return outcome.message === undefined || isFailure(outcome) ? '' : ` (${outcome.message})`
-}
-
-/** The error to end with when an instance did not come up: why, and its last lines. */
-export function failureOf(apps: readonly AppOutcome[]): LbmError | undefined {
-  const failed = apps.flatMap(({ name, outcomes }) =>
-    outcomes.filter(isFailure).map((outcome) => ({ name, outcome })),
-  )
-  const [first] = failed
-  if (first === undefined) return undefined
-  const more = failed.length > 1 ? `\n  (and ${failed.length - 1} more)` : ''
-  const code = first.outcome.result === 'timed-out' ? 'START_TIMED_OUT' : 'START_FAILED'
-  return new LbmError(code, `${explainFailure(first.name, first.outcome)}${more}`, {
-    hint: `"lbm logs ${first.name}" shows all it printed`,
-  })
-}
-
-export function explainFailure(
-  name: string,
-  { id, result, exit, message }: InstanceOutcome,
-): string {
-  const who = `${name} (id ${id})`
-  const what = result === 'timed-out' ? 'was not ready in time' : 'failed to start'
-  const because = exit === undefined ? (message ?? '') : deathSentence(exit)
-  const sentence = because === '' ? `${who} ${what}.` : `${who} ${what}: ${because}`
-  return [sentence, ...lastLines(exit)].join('\n')
-}
-
-/** `exit code 1 after 120 ms`, `killed by SIGKILL`, with the exception where there was one. */
-export function deathSentence({ code, signal, uptimeMs, message, kind }: ExitReason): string {
-  const after = `after ${formatDuration(uptimeMs)}`
-  const how = howItEnded(kind, code, signal)
-  return message === undefined ? `${how} ${after}` : `${how} ${after}: ${message}`
-}
-
-function howItEnded(kind: ExitReason['kind'], code: number | null, signal: string | null): string {
-  switch (kind) {
-    case 'spawn-failed':
-      return 'could not be started'
-    case 'heap-oom':
-      return 'out of heap memory'
-    case 'kernel-oom':
-      return 'killed by the kernel for want of memory'
-    case 'supervisor-lost':
-      return 'its supervisor died'
-    case 'exit':
-    case 'signal':
-    case 'exception':
-    case 'rejection':
-      return signal === null ? `exit code ${code ?? '?'}` : `killed by ${signal}`
-    default:
-      return kind satisfies never
-  }
-}
-
-function lastLines(exit: ExitReason | undefined): string[] {
-  if (exit === undefined || exit.lastLines.length === 0) return []
-  return ['  its last lines:', ...exit.lastLines.map((line) => `    ${line}`)]
 }

@@ -1,12 +1,8 @@
-/** What came of a reload, or of any command that starts and stops. */
+/** What came of a reload. */
 
-import type { AppOutcome, DaemonApi } from '../../contract/api.ts'
-import { LbmError } from '../../contract/errors.ts'
-import { explainFailure, failureOf, sayOutcomes } from './outcomes.ts'
+import type { ActionOutcome } from '../../client/failures.ts'
+import { sayOutcomes } from './outcomes.ts'
 import type { Say } from './say.ts'
-
-/** A rollout where instances were replaced in a transaction, outcomes where they were not. */
-export type ActionOutcome = DaemonApi['app.reload']['result']['apps'][number]
 
 export function sayReloads(say: Say, apps: readonly ActionOutcome[]): void {
   for (const { app, name, rollout, outcomes } of apps) {
@@ -23,30 +19,4 @@ export function sayReloads(say: Say, apps: readonly ActionOutcome[]): void {
       )
     }
   }
-}
-
-export function failureOfActions(apps: readonly ActionOutcome[]): LbmError | undefined {
-  for (const { name, rollout } of apps) {
-    if (rollout === undefined || rollout.result === 'done') continue
-    if (rollout.result === 'superseded') {
-      return new LbmError(
-        'OPERATION_FAILED',
-        `The reload of ${name} was superseded by another one.`,
-      )
-    }
-    const why =
-      rollout.failed === undefined ? (rollout.message ?? '') : explainFailure(name, rollout.failed)
-    return new LbmError(
-      'START_FAILED',
-      `The reload of ${name} was rolled back; the old instances serve on.\n${why}`,
-      {
-        hint: `"lbm logs ${name}" shows all the new one printed`,
-      },
-    )
-  }
-  return failureOf(apps.flatMap(asOutcome))
-}
-
-function asOutcome({ app, name, outcomes }: ActionOutcome): AppOutcome[] {
-  return outcomes === undefined ? [] : [{ app, name, outcomes }]
 }

@@ -1,0 +1,237 @@
+/** What the commands do, as promises. */
+
+import { buildSpec } from '../config/app-spec.ts'
+import { checkApp } from '../config/check-app.ts'
+import { sentenceOf } from '../config/problems.ts'
+import type { AppDefinition } from '../config/schema.ts'
+import type { AppDetail, AppOutcome, DaemonInfo } from '../contract/api.ts'
+import type { AppSpec, BalanceSpec } from '../contract/app.ts'
+import { LbmError } from '../contract/errors.ts'
+import type { LbmEvent } from '../contract/events.ts'
+import type { InstanceView } from '../contract/instance.ts'
+import { call, isDaemonDown, type Method, type Params, type Result } from './call.ts'
+import { callStarting } from './ensure-daemon.ts'
+import { subscribe } from './events.ts'
+import { type ActionOutcome, failureOfActions } from './failures.ts'
+import { resolveHome } from './home.ts'
+
+export interface ClientOptions {
+  /** Default: `LBM_HOME`, or `~/.lbm`. */
+  home?: string
+  /** What apps get as the shell's environment. Default: `process.env`. */
+  env?: NodeJS.ProcessEnv
+  /** What relative paths are relative to. Default: `process.cwd()`. */
+  cwd?: string
+}
+
+export interface AskOptions {
+  /** Ends the wait, not the work. */
+  signal?: AbortSignal
+  /** The same after this time, with TIMED_OUT. */
+  timeoutMs?: number
+}
+
+export interface StartOptions extends AskOptions {
+  /** false: resolve after the spawn. Default: when every instance is ready. */
+  wait?: boolean
+  /** Start one more although an app of this name runs. */
+  force?: boolean
+  /** Adds what `env_<name>` holds. */
+  environment?: string
+}
+
+export interface MessageReply {
+  id: number
+  name: string
+  value: unknown
+}
+
+type Selectors = string | number | readonly (string | number)[]
+
+/** Each promise rejects with an `LbmError`, of code DAEMON_UNREACHABLE when the connection is lost. */
+export interface Client {
+  ping(options?: AskOptions): Promise<DaemonInfo>
+  /** Every instance; none when no daemon runs. */
+  list(options?: AskOptions): Promise<InstanceView[]>
+  describe(apps: Selectors, options?: AskOptions): Promise<AppDetail[]>
+  /** Starts the daemon first where none runs. Rejects with START_FAILED when an instance does not come up. */
+  start(app: AppDefinition | string, options?: StartOptions): Promise<AppOutcome>
+  stop(apps: Selectors, options?: AskOptions): Promise<AppOutcome[]>
+  restart(
+    apps: Selectors,
+    options?: AskOptions & { wait?: boolean; rolling?: boolean; env?: Record<string, string> },
+  ): Promise<AppOutcome[]>
+  /** Rejects with START_FAILED when it was rolled back. */
+  reload(
+    apps: Selectors,
+    options?: AskOptions & {
+      supersede?: boolean
+      rollback?: boolean
+      env?: Record<string, string>
+    },
+  ): Promise<ActionOutcome[]>
+  delete(apps: Selectors, options?: AskOptions): Promise<AppOutcome[]>
+  /** @param to a number, or `+2`, `-1` */
+  scale(
+    app: string,
+    to: number | string,
+    options?: AskOptions & { wait?: boolean },
+  ): Promise<AppOutcome & { from: number; to: number }>
+  signal(
+    apps: Selectors,
+    signal: NodeJS.Signals,
+    options?: AskOptions,
+  ): Promise<{ id: number; name: string }[]>
+  reset(apps: Selectors, options?: AskOptions): Promise<number[]>
+  balance(apps: Selectors, balance: Partial<BalanceSpec>, options?: AskOptions): Promise<string[]>
+  /** Writes a line to the standard input of an instance. */
+  sendLine(id: number, line: string, options?: AskOptions): Promise<void>
+  /** What the apps' `process.on('message')` gets. */
+  sendMessage(apps: Selectors, message: unknown, options?: AskOptions): Promise<number>
+  /** Runs an action that the apps registered, and resolves with their answers. */
+  trigger(
+    apps: Selectors,
+    action: string,
+    param?: unknown,
+    options?: AskOptions,
+  ): Promise<MessageReply[]>
+  flush(apps: Selectors, options?: AskOptions): Promise<string[]>
+  save(options?: AskOptions): Promise<string>
+  resurrect(options?: AskOptions & { wait?: boolean }): Promise<AppOutcome[]>
+  /** Ends every app and the daemon; resolves with the number of instances. */
+  kill(options?: AskOptions): Promise<number>
+  /** Until the signal aborts or the loop is left; throws DAEMON_UNREACHABLE when the daemon ends. */
+  events(apps?: Selectors, options?: { signal?: AbortSignal }): AsyncIterable<LbmEvent>
+}
+
+const TRIGGER_TIMEOUT_MS = 10_000
+
+export function createClient(options: ClientOptions = {}): Client {
+  const env = options.env ?? process.env
+  const home = resolveHome(options.home === undefined ? env : { ...env, LBM_HOME: options.home })
+  const ask = <M extends Method>(
+    method: M,
+    params: Params<M>,
+    given: AskOptions = {},
+  ): Promise<Result<M>> => call(home.socket, method, params, { signal: signalOf(given) })
+  const askStarting = <M extends Method>(
+    method: M,
+    params: Params<M>,
+    given: AskOptions,
+  ): Promise<Result<M>> => callStarting({ home, env }, method, params, { signal: signalOf(given) })
+  const specOf = (app: AppDefinition | string, environment: string | undefined): AppSpec =>
+    specFrom(
+      typeof app === 'string' ? { script: app } : app,
+      options.cwd ?? process.cwd(),
+      env,
+      environment,
+    )
+
+  return {
+    ping: (given) => ask('daemon.ping', {}, given),
+    async list(given) {
+      try {
+        return (await ask('app.list', {}, given)).instances
+      } catch (error) {
+        if (isDaemonDown(error)) return []
+        throw error
+      }
+    },
+    describe: async (apps, given) =>
+      (await ask('app.describe', { selectors: list(apps) }, given)).apps,
+    async start(app, { wait = true, force = false, environment, ...given } = {}) {
+      const spec = specOf(app, environment)
+      const { restarted: _, ...outcome } = await askStarting(
+        'app.start',
+        { spec, force, wait },
+        given,
+      )
+      return one(succeeded([outcome]))
+    },
+    stop: async (apps, given) =>
+      succeeded((await ask('app.stop', { selectors: list(apps) }, given)).apps),
+    async restart(apps, { wait = true, rolling = false, env: more, ...given } = {}) {
+      const params = {
+        selectors: list(apps),
+        wait,
+        rolling,
+        ...(more === undefined ? {} : { env: more }),
+      }
+      return succeeded((await ask('app.restart', params, given)).apps)
+    },
+    async reload(apps, { supersede = false, rollback = false, env: more, ...given } = {}) {
+      const params = {
+        selectors: list(apps),
+        supersede,
+        rollback,
+        ...(more === undefined ? {} : { env: more }),
+      }
+      return succeeded((await ask('app.reload', params, given)).apps)
+    },
+    delete: async (apps, given) =>
+      succeeded((await ask('app.delete', { selectors: list(apps) }, given)).apps),
+    async scale(selector, to, { wait = true, ...given } = {}) {
+      return one(succeeded([await ask('app.scale', { selector, to: String(to), wait }, given)]))
+    },
+    signal: async (apps, signal, given) =>
+      (await ask('app.signal', { selectors: list(apps), signal }, given)).signalled,
+    reset: async (apps, given) => (await ask('app.reset', { selectors: list(apps) }, given)).ids,
+    balance: async (apps, balance, given) =>
+      (await ask('app.balance', { selectors: list(apps), balance }, given)).apps,
+    async sendLine(id, line, given) {
+      await ask('app.send', { id, line }, given)
+    },
+    sendMessage: async (apps, message, given) =>
+      (await ask('app.message', { selectors: list(apps), message }, given)).sent,
+    async trigger(apps, action, param, given) {
+      const message = param === undefined ? action : { msg: action, opts: param }
+      const awaitReply = { action, timeoutMs: given?.timeoutMs ?? TRIGGER_TIMEOUT_MS }
+      return (await ask('app.message', { selectors: list(apps), message, awaitReply }, given))
+        .replies
+    },
+    flush: async (apps, given) => (await ask('app.flush', { selectors: list(apps) }, given)).files,
+    save: async (given) => (await ask('state.save', { force: true }, given)).path,
+    resurrect: async ({ wait = true, ...given } = {}) =>
+      succeeded((await askStarting('state.resurrect', { wait }, given)).apps),
+    kill: async (given) => (await ask('daemon.kill', {}, given)).stopped,
+    events: (apps = 'all', given = {}) => subscribe(home.socket, list(apps), given.signal),
+  }
+}
+
+function list(apps: Selectors): string[] {
+  return (typeof apps === 'string' || typeof apps === 'number' ? [apps] : apps).map(String)
+}
+
+function signalOf({ signal, timeoutMs }: AskOptions): AbortSignal | undefined {
+  if (timeoutMs === undefined) return signal
+  const timer = new AbortController()
+  const error = new LbmError(
+    'TIMED_OUT',
+    `No answer within ${timeoutMs} ms; what was begun goes on.`,
+  )
+  setTimeout(() => timer.abort(error), timeoutMs).unref()
+  return signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal])
+}
+
+function succeeded<T extends ActionOutcome>(apps: T[]): T[] {
+  const failure = failureOfActions(apps)
+  if (failure !== undefined) throw failure
+  return apps
+}
+
+function one<T>([first]: T[]): T {
+  if (first === undefined) throw new LbmError('INTERNAL', 'The daemon answered nothing.')
+  return first
+}
+
+/** @throws LbmError CONFIG_INVALID with every problem */
+function specFrom(
+  definition: AppDefinition,
+  cwd: string,
+  env: NodeJS.ProcessEnv,
+  environmentName: string | undefined,
+): AppSpec {
+  const { app, raw, problems } = checkApp({ ...definition }, (key) => key)
+  if (problems.length > 0) throw new LbmError('CONFIG_INVALID', problems.map(sentenceOf).join('\n'))
+  return buildSpec(app, { cwd, env, environmentName, raw }).spec
+}
