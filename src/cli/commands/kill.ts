@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from 'commander'
 
 import { isDaemonDown } from '../../client/call.ts'
-import type { Hello } from '../../contract/version.ts'
+import type { HomePaths } from '../../contract/home.ts'
 import { ask, type Cli, homeOf } from '../cli.ts'
 import { sayFor } from '../output/say.ts'
 
@@ -23,16 +23,10 @@ export function addKill(program: Command, cli: Cli): void {
 /** Nothing to kill is success: what was wanted is the case. */
 export async function runKill(cli: Cli, { json = false }: { json?: boolean } = {}): Promise<void> {
   const say = await sayFor(json ? { ...cli, silent: true } : cli)
-  let pid: number | undefined
   try {
-    const { stopped } = await ask(
-      cli,
-      'daemon.kill',
-      {},
-      { onHello: (hello: Hello) => (pid = hello.pid) },
-    )
+    const { stopped } = await ask(cli, 'daemon.kill', {})
     say.info(`${stopped} ${stopped === 1 ? 'instance' : 'instances'} stopped`)
-    await waitForExit(homeOf(cli).socket, pid)
+    await waitForExit(homeOf(cli))
     say.info('lbm daemon stopped')
     if (json) cli.io.out(JSON.stringify({ stopped }))
   } catch (error) {
@@ -42,18 +36,10 @@ export async function runKill(cli: Cli, { json = false }: { json?: boolean } = {
   }
 }
 
-/** So that whoever comes next finds neither the process nor its socket. */
-async function waitForExit(socket: string, pid: number | undefined): Promise<void> {
+/** So that whoever comes next finds neither its socket nor its lock. */
+async function waitForExit({ socket, daemonPid }: HomePaths): Promise<void> {
   const deadline = performance.now() + EXIT_TIMEOUT_MS
-  while (performance.now() < deadline && (existsSync(socket) || isAlive(pid))) await delay(POLL_MS)
-}
-
-function isAlive(pid: number | undefined): boolean {
-  if (pid === undefined) return false
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false // gone: what is waited for
-  }
+  // The pid would tell less: a process that nobody has waited for yet still has it.
+  while (performance.now() < deadline && (existsSync(socket) || existsSync(daemonPid)))
+    await delay(POLL_MS)
 }
