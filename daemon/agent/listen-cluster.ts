@@ -16,6 +16,7 @@ import {
   canReusePort,
   checkBound,
   openUdp,
+  tellWhenClosed,
   UV_TCP_REUSEPORT,
 } from './own-bind.ts'
 import type { Reply, Requests } from './requests.ts'
@@ -173,14 +174,4 @@ function bindHere(server: AnyServer, { addressType, fd, flags }: NodeQuery): Nat
   if (typeof fd !== 'number') return -constants.errno.EINVAL
   if (addressType === 'udp4' || addressType === 'udp6') return openUdp(server, fd)
   return bind(null, 0, 4, fd, flags ?? 0)
-}
-
-function tellWhenClosed(handle: NativeHandle, closed: () => void): NativeHandle {
-  const { close } = handle
-  handle.close = (done) => {
-    handle.close = close
-    closed()
-    handle.close(done)
-  }
-  return handle
 }

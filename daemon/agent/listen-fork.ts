@@ -12,7 +12,7 @@ import { type ListenQuery, listenerKey } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
 import { acquireIndex } from './listen-index.ts'
 import type { AnyServer, Listen2, NativeHandle } from './node-internals.ts'
-import { bind, bindsItself, checkBound } from './own-bind.ts'
+import { bind, bindsItself, checkBound, tellWhenClosed } from './own-bind.ts'
 import type { Requests } from './requests.ts'
 import { shareTicketKeys } from './ticket-keys.ts'
 
@@ -55,6 +55,13 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     ask(this, query, release, listenOn)
   }
 
+  function closed(query: ListenQuery, release: () => void): () => void {
+    return () => {
+      release()
+      channel.send({ act: 'close', key: listenerKey(query) })
+    }
+  }
+
   function offer(
     server: AnyServer,
     handle: NativeHandle,
@@ -62,7 +69,7 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     release: () => void,
   ): void {
     requests.offer(query, handle, (reply) => shareTicketKeys(server, reply.ticketKeys))
-    tellWhenClosed(handle, query, release)
+    tellWhenClosed(handle, closed(query, release))
   }
 
   function ask(
@@ -85,7 +92,7 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
           if (isWanted) listenOn(failing(reply.errno ?? -constants.errno.EADDRINUSE))
           return
         }
-        tellWhenClosed(shared, query, release)
+        tellWhenClosed(shared, closed(query, release))
         if (!isWanted) {
           shared.close()
           return
@@ -94,16 +101,6 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
         listenOn(shared)
       })
     })
-  }
-
-  function tellWhenClosed(handle: NativeHandle, query: ListenQuery, release: () => void): void {
-    const { close } = handle
-    handle.close = function (done) {
-      handle.close = close
-      release()
-      channel.send({ act: 'close', key: listenerKey(query) })
-      close.call(this, done)
-    }
   }
 }
 

@@ -61,3 +61,13 @@ export function openUdp(socket: object, fd: number): NativeHandle | number {
   const errno = handle.open(fd)
   return errno === 0 ? handle : errno
 }
+
+export function tellWhenClosed(handle: NativeHandle, closed: () => void): NativeHandle {
+  const { close } = handle
+  handle.close = (done) => {
+    handle.close = close
+    closed()
+    handle.close(done)
+  }
+  return handle
+}

@@ -9,6 +9,7 @@ import { reportFaults } from './faults.ts'
 import { countRequests } from './http-requests.ts'
 import { injectConnection } from './inject.ts'
 import { listenThroughSupervisor } from './listen-cluster.ts'
+import { bindThroughSupervisor } from './listen-datagram.ts'
 import { listenAsPlainNode } from './listen-fork.ts'
 import { reportWhenLoaded } from './loaded.ts'
 import { stopWhenOrphaned } from './orphan.ts'
@@ -31,6 +32,7 @@ function start(config: AgentConfig): void {
   const requests = createRequests(channel)
   if (config.mode === 'fork') listenAsPlainNode(channel, requests)
   const servers = watchServers(channel)
+  if (config.mode === 'fork') bindThroughSupervisor(channel, servers, requests)
   if (config.mode === 'cluster') {
     listenThroughSupervisor(
       channel,

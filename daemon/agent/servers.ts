@@ -23,7 +23,7 @@ type ServerPrototype = { _listen2: Listen2 }
 
 /** net.js calls `_listen2` for every listen that succeeds in getting a handle, whatever its origin. */
 export function watchServers(channel: Channel): Servers {
-  const known = new WeakSet<AnyServer>()
+  const known = new WeakSet<object>()
   const servers = new Set<AnyServer>()
   const sockets = new Set<Socket>()
   const interceptors: ((server: AnyServer, client: NativeHandle) => boolean)[] = []
@@ -71,6 +71,8 @@ export function watchServers(channel: Channel): Servers {
     all: () => servers,
     datagramSockets: () => sockets,
     addDatagramSocket(socket) {
+      if (known.has(socket)) return
+      known.add(socket)
       socket.once('listening', () => {
         const place = { ...placeOf(socket.address()), protocol: 'udp' } as const
         sockets.add(socket)
