@@ -23,14 +23,22 @@ function describe(error: unknown): string {
   }
 }
 
-/** `file:line:column` of the first frame outside of Node itself. */
+/** A path with its line and column; `node:internal/…` has none. */
+const FRAME = /^\s+at .*?\(?((?:file:\/\/)?\/[^()]+:\d+:\d+)\)?$/
+/** Above a syntax error stands where it is. */
+const SYNTAX_PLACE = /^((?:file:\/\/)?\/\S+:\d+)$/
+
+/** Where in the app it came from: frames of Node and of the agent are passed over. */
 function placeIn(error: unknown): string {
   const stack: unknown =
     typeof error === 'object' && error !== null && 'stack' in error ? error.stack : undefined
   if (typeof stack !== 'string') return ''
-  for (const line of stack.split('\n')) {
-    const place = /^\s+at .*?\(?((?:file:\/\/)?\/[^()]+:\d+:\d+)\)?$/.exec(line)?.[1]
-    if (place !== undefined) return place
+  const lines = stack.split('\n')
+  const syntaxPlace = SYNTAX_PLACE.exec(lines[0] ?? '')?.[1]
+  if (syntaxPlace !== undefined) return syntaxPlace
+  for (const line of lines) {
+    const place = line.includes('node:') ? undefined : FRAME.exec(line)?.[1]
+    if (place !== undefined && !place.includes(__filename)) return place
   }
   return ''
 }

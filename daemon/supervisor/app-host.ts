@@ -93,7 +93,8 @@ export function createAppHost(
       ofMember(memberId)?.listeningAt(at)
     },
     onClosed: (memberId, at) => ofMember(memberId)?.closedAt(at),
-    onBindFailed: (memberId, at, errno) => ofMember(memberId)?.note(describeBindFailure(at, errno)),
+    onBindFailed: (memberId, at, errno) =>
+      ofMember(memberId)?.bindFailed(describeBindFailure(at, errno)),
     log: (event, fields) => deps.log(event, { app: key, ...fields }),
   })
 

@@ -14,6 +14,7 @@ export interface DeathFacts {
   code: number | null
   signal: string | null
   fault: Fault | undefined
+  bindFailure?: string | undefined
   pid: number
   uptimeMs: number
   atMs: number
@@ -24,12 +25,16 @@ export function explainExit({
   code,
   signal,
   fault,
+  bindFailure,
   pid,
   uptimeMs,
   atMs,
 }: DeathFacts): ExitReason {
+  // An app may live on without a port: only a death that comes of it is told by it.
+  const diedOfBind = fault === undefined ? !effect.wasReady : /\blisten\b/.test(fault.message)
   const message =
     effect.message ??
+    (diedOfBind && effect.requestedBy === undefined ? bindFailure : undefined) ??
     (fault === undefined ? undefined : [fault.message, fault.place].filter(Boolean).join(' at '))
   return {
     kind: effect.kind ?? kindOf(signal, fault, effect.requestedBy !== undefined),

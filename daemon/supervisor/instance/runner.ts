@@ -69,7 +69,8 @@ export interface Runner {
   memberId(): number | undefined
   listeningAt(at: ListeningAt): void
   closedAt(at: ListeningAt): void
-  note(text: string): void
+  /** A port that it wanted and did not get: most likely what it dies of. */
+  bindFailed(text: string): void
   child(): Child | undefined
   setAxm(change: Partial<Pick<InstanceReport, 'axmActions' | 'axmMonitor'>>): void
   /** Resolves when all that its processes printed is in the files. */
@@ -84,6 +85,7 @@ interface RunningProcess {
   error: AttachedStream
   startedAt: number
   fault?: Fault
+  bindFailure?: string
   /** As last published. */
   stats?: string
   exit?: { code: number | null; signal: string | null }
@@ -312,6 +314,7 @@ export function createRunner(options: RunnerOptions): Runner {
       code: dead?.exit?.code ?? null,
       signal: dead?.exit?.signal ?? null,
       fault: dead?.fault,
+      bindFailure: dead?.bindFailure,
       pid: dead?.child.pid ?? 0,
       uptimeMs: dead === undefined ? 0 : clock.now() - dead.startedAt,
       atMs: clock.wall(),
@@ -423,7 +426,8 @@ export function createRunner(options: RunnerOptions): Runner {
       listening = listening.filter((other) => !isSamePlace(other, at))
       publish()
     },
-    note(text) {
+    bindFailed(text) {
+      if (process !== undefined) process.bindFailure = text
       notes.push(text)
       publish()
     },

@@ -138,5 +138,7 @@ test('port in use: the outcome names who holds it', async () => {
   await other.start(fixture('http.cjs', { env: { PORT: String(port) } }))
   const [outcome] = await supervisor.start(fixture('http.cjs', { env: { PORT: String(port) } }))
   expect(outcome?.result).toBe('failed')
-  expect(supervisor.states.get(0)?.notes.join()).toContain(`port ${port} is in use: pid `)
+  const holder = other.states.get(0)?.pid
+  expect(outcome?.exit?.message).toContain(`port ${port} is in use: pid ${holder} (`)
+  expect(outcome?.exit?.message).toContain('app "app", holds it')
 })
