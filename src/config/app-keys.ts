@@ -39,6 +39,7 @@ import {
   probeGroup,
   type ProbeKeys,
 } from './nested-keys.ts'
+import { proxyGroup, type ProxyKeys, type SlotKeys, slotsGroup } from './proxy-keys.ts'
 
 /** More would hang the machine before it served anything; a slip of the finger is likelier. */
 export const MAX_INSTANCES = 1000
@@ -143,6 +144,10 @@ export interface AppKeys {
   leader: Flag
   /** Apps that must be there first. */
   depends_on: Dependencies
+  /** A stable address an instance number, for a reverse proxy in front: true, or an object. */
+  slots: Group<SlotKeys, boolean>
+  /** Options of the configuration that `lbm proxy` writes for nginx or HAProxy. */
+  proxy: Group<ProxyKeys>
 
   /** Restart when files change: true for all below `cwd`, or paths. */
   watch: Kind<boolean | string | string[], boolean | string[]>
@@ -281,6 +286,8 @@ export const APP_KEYS: AppKeys = {
   spare: count({ max: 100 }),
   leader: flag(),
   depends_on: dependencies(),
+  slots: slotsGroup(),
+  proxy: proxyGroup(),
 
   watch: watch(),
   ignore_watch: texts('a path or pattern, or a list of them'),

@@ -9,6 +9,7 @@ import { resolveRunAs } from './accounts.ts'
 import { cpuCount, resolveInstances } from './cpu-count.ts'
 import { buildEnvironment } from './environment.ts'
 import { packageVersion } from './package-version.ts'
+import { proxyOptions, slotsSpec } from './proxy-spec.ts'
 import { type ResolvedScript, resolveScript } from './resolve-script.ts'
 import type { CheckedApp } from './schema.ts'
 import { defined, DEFAULTS, expandHome } from './spec-defaults.ts'
@@ -93,6 +94,8 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     spare: app.spare ?? 0,
     leader: app.leader ?? false,
     dependsOn: app.depends_on ?? {},
+    ...defined('slots', slotsSpec(app.slots)),
+    ...(app.proxy === undefined ? {} : { proxy: proxyOptions(app.proxy, cwd, context.env) }),
     watch: watchSpec(app, cwd, logs),
     ...cronKeys(app),
     logs,

@@ -35,7 +35,7 @@ export type Group<Keys, Short = never> = Kind<
   { [K in keyof Keys]?: OutputOf<Keys[K]> }
 >
 
-function group<Keys extends object, Short = never>(
+export function group<Keys extends object, Short = never>(
   keys: Keys,
   shorthand: (value: unknown) => unknown = (value) => value,
 ): Group<Keys, Short> {

@@ -11,6 +11,7 @@ export const DEFAULTS = {
   queueTimeoutMs: 30_000,
   hookTimeoutMs: 30_000,
   watchDelayMs: 200,
+  proxyCheckIntervalMs: 1000,
   logMaxSizeBytes: 10_485_760,
   logMaxFiles: 10,
 } as const

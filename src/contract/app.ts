@@ -1,5 +1,7 @@
 /** What an app is: validated, defaults filled in, every path absolute. Made by `config/`, stored by the daemon. */
 
+import type { ProxyOptions, SlotsSpec } from './proxy.ts'
+
 export type Mode = 'fork' | 'cluster'
 
 export const BALANCE_POLICIES = [
@@ -125,6 +127,10 @@ export interface AppSpec {
   /** Preloaded instances that wait to take a dead one's number. */
   spare: number
   leader: boolean
+  /** A stable listening address an instance number, beside the app's own. */
+  slots?: SlotsSpec
+  /** What the configuration of a reverse proxy in front says of this app. */
+  proxy?: ProxyOptions
   dependsOn: Record<string, 'started' | 'ready' | 'completed'>
 
   watch: WatchSpec | undefined
@@ -179,6 +185,8 @@ export interface AppRecord {
   slots: SlotRecord[]
   /** True once a generation of the app has listened: a later one that does not has failed. */
   listens: boolean
+  /** First port of its slots, where the app left the choice to the daemon. */
+  slotBase?: number
   createdAt: number
 }
 

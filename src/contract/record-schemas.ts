@@ -10,6 +10,7 @@ import {
   type ProbeSpec,
 } from './app.ts'
 import type { InstanceState } from './instance.ts'
+import { proxyOptions, slots } from './proxy-schemas.ts'
 
 type SchemaOf<T> = v.GenericSchema<unknown, T>
 
@@ -161,6 +162,8 @@ export const appSpec: SchemaOf<AppSpec> = v.object({
   drainTimeoutMs: durationMs,
   spare: count,
   leader: v.boolean(),
+  slots: v.exactOptional(slots),
+  proxy: v.exactOptional(proxyOptions),
   dependsOn: v.record(v.string(), v.picklist(['started', 'ready', 'completed'])),
   // JSON has no undefined: a definition without the key is one that does not watch.
   watch: v.optional(watch),
@@ -183,6 +186,7 @@ export const appRecord: SchemaOf<AppRecord> = v.object({
     v.object({ id: count, number: count, desired: v.picklist(['running', 'stopped']) }),
   ),
   listens: v.boolean(),
+  slotBase: v.exactOptional(count),
   createdAt: finite,
 })
 
