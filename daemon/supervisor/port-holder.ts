@@ -51,7 +51,7 @@ function describeHolder(pid: string): PortHolder {
 
 /** The program and its script: what follows may hold secrets. */
 function commandOf(words: readonly string[]): string {
-  const shown = words.filter((word, index) => index === 0 || !isPreload(words, index)).slice(0, 2)
+  const shown = words.filter((_word, index) => index === 0 || !isPreload(words, index)).slice(0, 2)
   return shown.join(' ') || 'unknown'
 }
 
