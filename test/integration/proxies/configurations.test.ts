@@ -269,7 +269,7 @@ describe('a configuration for HAProxy', () => {
   test.each(all)('$name: haproxy -c takes it', (combination) => {
     const { status, output, text } = checkHaproxy([recordOf(combination)])
     expect(status, `${output}\n${text}`).toBe(0)
-    expect(output, `${text}`).not.toMatch(/\[(WARNING|ALERT)\]/)
+    expect(output, `judged:\n${text}`).not.toMatch(/\[(WARNING|ALERT)\]/)
   })
 })
 

@@ -128,14 +128,18 @@ test('a name of an app is a word, whatever it holds, and two names never become 
 
 test('a snippet that leaves its block is refused', () => {
   for (const location of ['}', 'a { b;', '} server { listen 1; ', '"', "a 'b", '{ "}"'])
-    expect(() => textsOf(appOf({ snippets: { location } })), location).toThrow(/snippets\.location/)
+    expect(() => textsOf(appOf({ snippets: { location } })), `snippet ${location}`).toThrow(
+      /snippets\.location/,
+    )
   for (const location of ['if (1) { a; }', 'a "}";', '# }', "b '{';"])
-    expect(() => textsOf(appOf({ snippets: { location } })), location).not.toThrow()
+    expect(() => textsOf(appOf({ snippets: { location } })), `snippet ${location}`).not.toThrow()
 })
 
 test('a folder of sockets that would break a line is refused', () => {
   for (const dir of ['/run/a b', '/run/a;b', 'run/a', `/${'a'.repeat(100)}`, '/run/$a'])
-    expect(v.safeParse(slots, { at: { type: 'unix', dir }, max: 0 }).success, dir).toBe(false)
+    expect(v.safeParse(slots, { at: { type: 'unix', dir }, max: 0 }).success, `folder ${dir}`).toBe(
+      false,
+    )
   expect(v.safeParse(slots, { at: { type: 'unix', dir: '/run/lbm' }, max: 0 }).success).toBe(true)
 })
 
