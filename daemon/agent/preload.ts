@@ -30,16 +30,13 @@ function start(config: AgentConfig): void {
   makeOutputBlocking()
   const channel = openChannel()
   const requests = createRequests(channel)
-  if (config.mode === 'fork') listenAsPlainNode(channel, requests)
   const servers = watchServers(channel)
-  if (config.mode === 'fork') bindThroughSupervisor(channel, servers, requests)
-  if (config.mode === 'cluster') {
-    listenThroughSupervisor(
-      channel,
-      servers,
-      requests,
-      config.proxyProtocol ? expectProxyHeader : injectConnection,
-    )
+  if (config.mode === 'fork') {
+    listenAsPlainNode(channel, requests)
+    bindThroughSupervisor(channel, servers, requests)
+  } else {
+    const take = config.proxyProtocol ? expectProxyHeader : injectConnection
+    listenThroughSupervisor(channel, servers, requests, take)
     behaveAsClusterWorker(servers)
   }
   const failing = noticeFailing(channel)
