@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 
+import { toPm2Process } from '../../client/pm2-process.ts'
 import { askAbout, type Cli, homeOf } from '../cli.ts'
 import { paletteFor } from '../io.ts'
-import { toPm2Process } from '../output/pm2-process.ts'
 import { expandSelectors } from '../selectors.ts'
 
 interface DescribeOptions {

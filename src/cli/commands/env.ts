@@ -1,9 +1,9 @@
 import type { Command } from 'commander'
 
+import { maskEnv, maskValue } from '../../client/mask.ts'
 import type { AppDetail } from '../../contract/api.ts'
 import { didYouMean, LbmError } from '../../contract/errors.ts'
 import { askAbout, type Cli } from '../cli.ts'
-import { maskEnv, maskValue } from '../output/mask.ts'
 
 interface EnvOptions {
   why?: string

@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 
 import { isDaemonDown } from '../../client/call.ts'
+import { toPm2Process, type Pm2Process } from '../../client/pm2-process.ts'
 import type { AppDetail } from '../../contract/api.ts'
 import { isLbmError } from '../../contract/errors.ts'
 import { ask, type Cli, homeOf } from '../cli.ts'
-import { toPm2Process, type Pm2Process } from '../output/pm2-process.ts'
 
 export interface JlistOptions {
   reveal?: boolean

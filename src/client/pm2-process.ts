@@ -1,9 +1,9 @@
 /** One instance in the shape that PM2's `jlist` has and scripts read. */
 
-import type { AppRecord, AppSpec } from '../../contract/app.ts'
-import type { HomePaths } from '../../contract/home.ts'
-import { type InstanceView, type Status, STATUS_OF } from '../../contract/instance.ts'
-import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
+import type { AppRecord, AppSpec } from '../contract/app.ts'
+import type { HomePaths } from '../contract/home.ts'
+import { type InstanceView, type Status, STATUS_OF } from '../contract/instance.ts'
+import { logFilesOf, pidFileOf } from '../contract/log-files.ts'
 import { maskEnv } from './mask.ts'
 
 export interface Pm2Process {
