@@ -56,7 +56,8 @@ function failureOf(apps: readonly AppOutcome[]): LbmError | undefined {
 function explainFailure(name: string, { id, result, exit, message }: InstanceOutcome): string {
   const who = `${name} (id ${id})`
   const what = result === 'timed-out' ? 'was not ready in time' : 'failed to start'
-  const because = exit === undefined ? (message ?? '') : deathSentence(exit)
+  // The supervisor's own words, where it ended it; else how it ended.
+  const because = message ?? (exit === undefined ? '' : deathSentence(exit))
   const sentence = because === '' ? `${who} ${what}.` : `${who} ${what}: ${because}`
   return [sentence, ...lastLines(exit)].join('\n')
 }

@@ -72,8 +72,8 @@ test(
     const loads = [startLoad({ port, slowMs: 100 }), startLoad({ port: forkPort, slowMs: 100 })]
     const backMs: number[] = []
     for (let death = 0; death < DEATHS; death += 1) {
-    // Load on a daemon that is well: one that dies within its first second is taken for a crash loop.
-    await sleep(1100)
+      // Load on a daemon that is well: one that dies within its first second is taken for a crash loop.
+      await sleep(1100)
       backMs.push(await killDaemon(home))
       expect(essence(await home.list())).toEqual(before)
     }

@@ -44,6 +44,13 @@ export interface Cli extends AsyncDisposable {
   /** Runs it and fails the test unless it exits 0. */
   ok(...words: (string | RunOptions)[]): Promise<Run>
   jlist(): Promise<ListedInstance[]>
+  /** Runs it beside the test, which may end it. */
+  start(...words: (string | RunOptions)[]): Started
+}
+
+export interface Started {
+  pid: number
+  done: Promise<Run>
 }
 
 /** At its end: `lbm kill`, then the test fails if a process of the home is left. */
@@ -51,12 +58,13 @@ export function newCli(defaults: RunOptions = {}): Cli {
   const home = tempHome()
   const root = home.paths.root
 
-  const lbm = (...words: (string | RunOptions)[]): Promise<Run> => {
+  const start = (...words: (string | RunOptions)[]): Started => {
     const options = { ...defaults, ...words.find((word) => typeof word === 'object') }
     const args = words.filter((word) => typeof word === 'string')
     const env = { ...process.env, NO_COLOR: '1', ...defaults.env, ...options.env, LBM_HOME: root }
-    return run(options.node ?? process.execPath, [BIN, ...args], { ...options, env })
+    return startProgram(options.node ?? process.execPath, [BIN, ...args], { ...options, env })
   }
+  const lbm = (...words: (string | RunOptions)[]): Promise<Run> => start(...words).done
 
   const ok = async (...words: (string | RunOptions)[]): Promise<Run> => {
     const done = await lbm(...words)
@@ -71,6 +79,7 @@ export function newCli(defaults: RunOptions = {}): Cli {
     home: home.paths,
     lbm,
     ok,
+    start,
     async jlist() {
       return JSON.parse((await ok('jlist')).stdout) as ListedInstance[]
     },
@@ -93,33 +102,34 @@ export function newCli(defaults: RunOptions = {}): Cli {
   }
 }
 
-export function run(
+function startProgram(
   file: string,
   args: readonly string[],
-  { cwd, env, stdin, timeoutMs = 60_000 }: RunOptions = {},
-): Promise<Run> {
-  return new Promise((resolve, reject) => {
-    const child = spawn(file, args, {
-      cwd,
-      env: env ?? process.env,
-      stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-    })
-    const result: Run = { exitCode: null, signal: null, stdout: '', stderr: '', all: '' }
-    const gather = (which: 'stdout' | 'stderr') => (text: string) => {
-      result[which] += text
-      result.all += text
-    }
-    child.stdout?.setEncoding('utf8').on('data', gather('stdout'))
-    child.stderr?.setEncoding('utf8').on('data', gather('stderr'))
-    child.stdin?.end(stdin)
-    const timer = setTimeout(() => {
-      result.all += `\n[killed by the test after ${timeoutMs} ms]`
-      child.kill('SIGKILL')
-    }, timeoutMs)
+  { cwd, env, stdin, timeoutMs = 60_000 }: RunOptions,
+): Started {
+  const child = spawn(file, args, {
+    cwd,
+    env: env ?? process.env,
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+  })
+  const result: Run = { exitCode: null, signal: null, stdout: '', stderr: '', all: '' }
+  const gather = (which: 'stdout' | 'stderr') => (text: string) => {
+    result[which] += text
+    result.all += text
+  }
+  child.stdout?.setEncoding('utf8').on('data', gather('stdout'))
+  child.stderr?.setEncoding('utf8').on('data', gather('stderr'))
+  child.stdin?.end(stdin)
+  const timer = setTimeout(() => {
+    result.all += `\n[killed by the test after ${timeoutMs} ms]`
+    child.kill('SIGKILL')
+  }, timeoutMs)
+  const done = new Promise<Run>((resolve, reject) => {
     child.on('error', reject)
     child.on('close', (exitCode, signal) => {
       clearTimeout(timer)
       resolve({ ...result, exitCode, signal })
     })
   })
+  return { pid: child.pid ?? 0, done }
 }

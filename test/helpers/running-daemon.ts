@@ -59,7 +59,7 @@ export async function startDaemon(): Promise<RunningDaemon> {
     connect,
     async call(method, params) {
       using peer = await connect()
-      return await peer.request(method, params, { timeoutMs: CALL_MS })
+      return await peer.request(method, withHome(params, home), { timeoutMs: CALL_MS })
     },
     start: (spec) => daemon.call('app.start', { spec, force: false, wait: true }),
     list: async () => (await daemon.call('app.list', {})).instances,
@@ -95,6 +95,13 @@ export async function startDaemon(): Promise<RunningDaemon> {
   daemon.spawn().unref()
   await daemon.answers()
   return daemon
+}
+
+/** A started app's processes carry the home, so that one that is left behind is found. */
+function withHome<P>(params: P, home: HomePaths): P {
+  const spec = (params as { spec?: AppSpec }).spec
+  if (spec === undefined) return params
+  return { ...params, spec: { ...spec, env: { ...spec.env, LBM_HOME: home.root } } }
 }
 
 /** A definition of an app from the fixtures. */

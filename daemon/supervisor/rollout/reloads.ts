@@ -162,7 +162,7 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     if (rising === undefined) return
     void rising.nextOutcome().then((outcome) => {
       if (outcome.result === 'ready') return awaitPlaces(mine, target, spec)
-      if (target.rising() === rising) fail(mine, target, outcome)
+      if (target.rising() === rising) fail(mine, target, asFailure(outcome, rising.report()))
     })
   }
 
@@ -243,6 +243,13 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
 
 function isSame(a: unknown, b: unknown): boolean {
   return JSON.stringify(a) === JSON.stringify(b)
+}
+
+/** To end with exit code 0 is no success where something was to come up. */
+function asFailure(outcome: InstanceOutcome, { lastExit }: InstanceReport): InstanceOutcome {
+  if (outcome.result === 'timed-out' || lastExit === undefined) return outcome
+  const message = outcome.message ?? `${describeExit(lastExit)}, before it was ready`
+  return { ...outcome, result: 'failed', message, exit: lastExit }
 }
 
 function lostOutcome({ id, number, lastExit }: InstanceReport): InstanceOutcome {
