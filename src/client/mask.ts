@@ -1,7 +1,7 @@
 /** Hides values of environment variables whose names say that they are secret. */
 
 const SECRET_NAME =
-  /(?:PASS(?:WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|PRIVATE|API_?KEY|ACCESS_?KEY|AUTH|_KEY|^KEY|DSN)(?:$|_)/i
+  /(?:PASS(?:WORD|WD|PHRASE)?|SECRET|TOKEN|CREDENTIALS?|PRIVATE|API_?KEY|ACCESS_?KEY|_KEY|^KEY|DSN)(?:$|_)|AUTH$/i
 /** `https://user:password@host` in a value of any name. */
 const URL_PASSWORD = /^([a-z][a-z0-9+.-]*:\/\/[^/?#:@]*):[^@/?#]+@/i
 

@@ -2,7 +2,7 @@
 
 import { LbmError } from '../contract/errors.ts'
 import { checkApp, type CheckResult } from './check-app.ts'
-import { sentenceOf } from './problems.ts'
+import { type Problem, sentenceOf } from './problems.ts'
 
 /** What commander parsed; a flag that was not given is absent. */
 export type GivenOptions = Readonly<Record<string, unknown>>
@@ -121,9 +121,14 @@ export function checkOptions(definition: Record<string, unknown>): CheckResult {
     key === 'script' ? 'the script' : `--${optionName(key)}`,
   )
   if (result.problems.length > 0) {
-    throw new LbmError('USAGE', result.problems.map(sentenceOf).join('\n'))
+    throw new LbmError('USAGE', result.problems.map(atOption).map(sentenceOf).join('\n'))
   }
   return result
+}
+
+/** `--balance.policy` is typed as `--balance`. */
+function atOption({ place, message }: Problem): Problem {
+  return { place: place.replace(/^(--[\w-]+)\..*$/, '$1'), message }
 }
 
 function optionName(key: string): string {

@@ -54,6 +54,7 @@ export async function runLogs(
   words: readonly string[],
   options: LogsOptions,
 ): Promise<void> {
+  const lines = linesOf(options)
   const choice = choiceOf(options)
   const selectors = words.length === 0 ? ['all'] : await expandSelectors(cli, words)
   const sources = await findSources(cli, selectors, choice)
@@ -62,7 +63,7 @@ export async function runLogs(
     sources,
     selectors,
     style: styleOf(options),
-    lines: linesOf(options),
+    lines,
     follow: options.nostream !== true,
     findSources: () => findSources(cli, selectors, choice),
   })

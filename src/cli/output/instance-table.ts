@@ -1,6 +1,6 @@
 /** The table of `lbm list`: which columns, in which words and colours, and which of them fit. */
 
-import type { InstanceView, Status } from '../../contract/instance.ts'
+import type { InstanceBalance, InstanceView, Status } from '../../contract/instance.ts'
 import { STATUS_OF } from '../../contract/instance.ts'
 import { formatBytes, formatUptime } from '../../contract/units.ts'
 import { type Cell, fastTable, needsWideWidth, tableWidth, type TextWidth } from './fast-table.ts'
@@ -15,8 +15,13 @@ interface Column {
   when?: (views: readonly InstanceView[]) => boolean
 }
 
+/** A program that listens nowhere has a balancer that says nothing. */
+function balanceOf({ balance, listening }: InstanceView): InstanceBalance | undefined {
+  return listening.length === 0 ? undefined : balance
+}
+
 const isBalanced = (views: readonly InstanceView[]): boolean =>
-  views.some(({ balance }) => balance !== undefined)
+  views.some((view) => balanceOf(view) !== undefined)
 
 const COLUMNS: readonly Column[] = [
   {
@@ -42,30 +47,27 @@ const COLUMNS: readonly Column[] = [
   { title: 'watching', cell: watchingCell, dispensable: 6 },
   {
     title: 'conns',
-    cell: (view) => ({
-      text: view.balance === undefined ? '' : String(view.balance.openConnections),
-    }),
+    cell: (view) => ({ text: String(balanceOf(view)?.openConnections ?? '') }),
     dispensable: 10,
     when: isBalanced,
   },
   {
     title: 'conn/s',
-    cell: (view) => ({
-      text: view.balance === undefined ? '' : String(roundTenth(view.balance.acceptedPerSecond)),
-    }),
+    cell: (view) => {
+      const balance = balanceOf(view)
+      return { text: balance === undefined ? '' : String(roundTenth(balance.acceptedPerSecond)) }
+    },
     dispensable: 11,
     when: isBalanced,
   },
-  {
-    title: 'balance',
-    cell: (view, { yellow }) => ({
-      text: view.balance?.policy ?? '',
-      ...(view.balance?.inRotation === false ? { paint: yellow } : {}),
-    }),
-    dispensable: 12,
-    when: isBalanced,
-  },
+  { title: 'balance', cell: policyCell, dispensable: 12, when: isBalanced },
 ]
+
+function policyCell(view: InstanceView, { yellow }: Palette): Cell {
+  const balance = balanceOf(view)
+  if (balance === undefined) return { text: '' }
+  return { text: balance.policy, ...(balance.inRotation ? {} : { paint: yellow }) }
+}
 
 function uptimeCell(view: InstanceView, _palette: Palette, nowMs: number): Cell {
   return { text: view.pid === 0 ? '0' : formatUptime(nowMs - view.startedAt) }
