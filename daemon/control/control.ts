@@ -30,6 +30,8 @@ export interface ControlOptions {
   clock: Clock
   log: Log
   store: Store
+  /** Absolute path of the installed supervisor. */
+  supervisorProgram: string
   spawnSupervisor: (id: string) => Spawned
   measuring: Pick<MetricsOptions, 'measure' | 'scan' | 'cpuMs'>
 }
@@ -40,6 +42,7 @@ export interface Control extends Disposable {
   clock: Clock
   log: Log
   store: Store
+  supervisorProgram: string
   startedAt: number
   supervisors: Supervisors
   instances: InstanceCache
@@ -177,6 +180,7 @@ export function createControl(options: ControlOptions): Control {
     clock,
     log,
     store,
+    supervisorProgram: options.supervisorProgram,
     startedAt: clock.wall(),
     supervisors,
     instances,

@@ -1,12 +1,12 @@
 /** What the supervisors last said of each instance. */
 
-import type { AppRecord } from '../../src/contract/app.ts'
+import type { AppRecord, SlotRecord } from '../../src/contract/app.ts'
 import { ALIVE_PHASES, type InstanceState, type InstanceView } from '../../src/contract/instance.ts'
 
 export interface InstanceCache {
   update: (state: InstanceState) => void
   remove(id: number): void
-  /** A slot that no supervisor has spoken of yet counts as stopped. */
+  /** A slot that no supervisor has spoken of yet is about to start, where it should run. */
   of(record: AppRecord): InstanceState[]
   find(id: number): InstanceState | undefined
   all(): InstanceState[]
@@ -21,8 +21,7 @@ export function createInstanceCache(): InstanceCache {
     remove(id) {
       states.delete(id)
     },
-    of: (record) =>
-      record.slots.map(({ id, number }) => states.get(id) ?? neverSeen(record, id, number)),
+    of: (record) => record.slots.map((slot) => states.get(slot.id) ?? neverSeen(record, slot)),
     find: (id) => states.get(id),
     all: () => [...states.values()],
   }
@@ -37,13 +36,13 @@ export function isActive(state: InstanceState): boolean {
   return isAlive(state) || state.phase === 'backoff'
 }
 
-function neverSeen(record: AppRecord, id: number, number: number): InstanceState {
+function neverSeen(record: AppRecord, { id, number, desired }: SlotRecord): InstanceState {
   return {
     id,
     app: record.key,
     number,
     generation: 1,
-    phase: 'stopped',
+    phase: desired === 'running' ? 'starting' : 'stopped',
     pid: 0,
     pidStart: 0,
     startedAt: 0,
@@ -73,7 +72,7 @@ export function lostWithSupervisor(state: InstanceState, atMs: number): Instance
     listening: [],
     notes: [message],
   }
-  if (!isAlive(state)) return ended
+  if (state.pid === 0) return ended
   return {
     ...ended,
     restarts: state.restarts + 1,

@@ -13,6 +13,7 @@ import { serveRpc } from '../kernel/rpc-server.ts'
 import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
 import { prepareHome } from './home-folder.ts'
+import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { openStore } from './store.ts'
@@ -62,7 +63,9 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
 
   const store = openStore(home.state)
   for (const message of store.warnings) log('state.warning', { message })
+  const supervisorProgram = join(dirname(process.argv[1] ?? ''), 'supervisor.cjs')
   const control = createControl({
+    supervisorProgram,
     home,
     hello,
     clock,
@@ -71,7 +74,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
     spawnSupervisor: (id) =>
       spawnSupervisor(id, {
         execPath: process.execPath,
-        program: join(dirname(process.argv[1] ?? ''), 'supervisor.cjs'),
+        program: supervisorProgram,
         home: home.root,
         env: process.env,
         logFd: logFile.fd(),
@@ -129,14 +132,6 @@ function watchLock(lock: PidLock, clock: Clock, onLost: () => void): void {
     if (lock.isHeld()) watchLock(lock, clock, onLost)
     else onLost()
   })
-}
-
-/** Loaded with the first sample. */
-async function measureByPidusage(
-  pids: number[],
-): Promise<Record<string, { cpu: number; memory: number } | undefined>> {
-  const { default: pidusage } = await import('pidusage')
-  return pidusage(pids, { maxage: 2 * 60_000 })
 }
 
 function cpuMs(): number {

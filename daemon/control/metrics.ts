@@ -13,12 +13,17 @@ export interface Measured {
   wholeTree: boolean
 }
 
+export interface Measure {
+  cpu: number
+  memory: number
+}
+
 export interface MetricsOptions {
   clock: Clock
   log: Log
   targets: () => Measured[]
-  /** CPU in percent of a core since the last measure, by pid; a pid that is gone is missing. */
-  measure: (pids: number[]) => Promise<Record<string, { cpu: number; memory: number } | undefined>>
+  /** CPU in percent of a core since the last measure, by pid. */
+  measure: (pids: number[]) => Promise<Record<string, Measure | null | undefined>>
   scan: () => ProcessEntry[]
   /** CPU time that this process has used. */
   cpuMs: () => number
@@ -89,7 +94,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     const measured = await options.measure(trees.flatMap(({ pids }) => pids))
     return new Map(
       trees.map(({ id, pids }) => {
-        const parts = pids.map((pid) => measured[pid]).filter((part) => part !== undefined)
+        const parts = pids.map((pid) => measured[pid]).filter(isThere)
         return [
           id,
           {
@@ -115,6 +120,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
       timer?.[Symbol.dispose]()
     },
   }
+}
+
+function isThere(part: Measure | null | undefined): part is Measure {
+  return part !== null && part !== undefined
 }
 
 function allowedShare(instances: number): number {

@@ -1,12 +1,12 @@
 /** `run/<id>.json`: what a supervisor owns. It writes the file; the daemon reads it and cleans up after a dead one. */
 
-import { readdirSync, readFileSync, rmSync } from 'node:fs'
+import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import * as v from 'valibot'
 
 import { after, type Clock } from '../kernel/clock.ts'
-import { isSameProcess } from '../kernel/process-identity.ts'
+import { isSameProcess, pidStart } from '../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
 
 interface OwnedProcess {
@@ -38,6 +38,22 @@ export function readOwnership(runDir: string, id: string): Ownership | undefined
     return result.success ? result.output : undefined
   } catch {
     return undefined // not there, or cut off by a power cut: then its processes are gone too
+  }
+}
+
+/**
+ * Notes a supervisor that was started just now, until it writes the file itself: a daemon that comes
+ * after this one must not start a second of that name.
+ */
+export function noteStarted(runDir: string, id: string, pid: number): void {
+  const owner: Ownership = { pid, pidStart: pidStart(pid), instances: [] }
+  try {
+    writeFileSync(join(runDir, `${id}.json`), `${JSON.stringify(owner)}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+    })
+  } catch {
+    // it was faster, or the disk is full: then the file comes when there is room
   }
 }
 

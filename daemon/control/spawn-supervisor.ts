@@ -35,6 +35,7 @@ export function spawnSupervisor(id: string, options: SpawnSupervisorOptions): Sp
   })
   child.unref()
   return {
+    pid: child.pid,
     ended: new Promise((resolve) => {
       child.once('error', (error) => resolve(`could not be started: ${error.message}`))
       child.once('exit', (code, signal) =>

@@ -15,6 +15,7 @@ import { type ConnectedPeer, connectRpc } from '../kernel/rpc-client.ts'
 import {
   endLeftovers,
   isRunning,
+  noteStarted,
   pause,
   readOwnership,
   removeFiles,
@@ -34,9 +35,28 @@ const STABLE_MS = 10_000
 const FIRST_BACKOFF_MS = 100
 const MAX_BACKOFF_MS = 30_000
 const EXIT_MS = 5000
+/** A supervisor starts no daemon by itself for so long, since one is on its way. */
+const SUCCESSION_MS = 5000
+/** What comes to the same when the successor of a dead supervisor is asked again. */
+const REPEATABLE: ReadonlySet<Method> = new Set<Method>([
+  'supervisor.snapshot',
+  'app.put',
+  'app.drop',
+  'app.balance',
+  'instances.start',
+  'instances.stop',
+  'instances.restart',
+  'instances.remove',
+  'instances.reset',
+  'logs.flush',
+  'logs.reopen',
+])
+const MAX_TRIES = 3
 
 /** A process that was asked to start. */
 export interface Spawned {
+  /** Undefined when it could not be started. */
+  pid: number | undefined
   /** Resolves with why, when it ended or could not be started. */
   ended: Promise<string>
 }
@@ -69,7 +89,9 @@ export interface SupervisorLink {
   isConnected(): boolean
   /** Ends its instances and itself. */
   shutDown(timeoutMs: number): Promise<void>
-  /** Lets go of it; it goes on. */
+  /** Puts a successor, `node <program>`, in its place; resolves when that one is connected. */
+  upgrade(program: string, timeoutMs: number): Promise<{ pid: number }>
+  /** Lets go of it; it goes on, and leaves time for this daemon's successor. */
   leave(): void
 }
 
@@ -79,6 +101,8 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
   let connecting: Promise<SupervisorPeer> | undefined
   let failures = 0
   let isEnding = false
+  /** The connection will end since a successor is in place. */
+  let isSucceeded = false
 
   function ready(): Promise<SupervisorPeer> {
     if (peer !== undefined) return Promise.resolve(peer)
@@ -114,8 +138,10 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
 
   async function start(): Promise<Spawned> {
     await cleanUp()
-    log('supervisor.spawned', { supervisor: id })
-    return options.spawn(id)
+    const spawned = options.spawn(id)
+    if (spawned.pid !== undefined) noteStarted(runDir, id, spawned.pid)
+    log('supervisor.spawned', { supervisor: id, pid: spawned.pid })
+    return spawned
   }
 
   async function cleanUp(): Promise<void> {
@@ -175,7 +201,7 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
   async function watch(connected: SupervisorPeer, since: Monotonic): Promise<void> {
     await connected.closed
     if (peer === connected) peer = undefined
-    if (isEnding) return
+    if (isEnding || isSucceeded) return
     failures = clock.now() - since >= STABLE_MS ? 0 : failures + 1
     log('supervisor.lost', { supervisor: id })
     options.onLost()
@@ -199,18 +225,24 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
     params: ParamsOf<SupervisorApi, M>,
     timeoutMs: number,
   ): Promise<ResultOf<SupervisorApi, M>> {
-    const connected = await within(READY_MS, ready())
-    try {
-      return await connected.request(method, params, { timeoutMs })
-    } catch (error) {
-      if (!isLbmError(error) || error.code !== 'DAEMON_UNREACHABLE') throw error
-      if (isEnding) throw gone(id)
-      const why =
-        connected === peer
-          ? `did not answer ${method} in ${timeoutMs} ms`
-          : `ended during ${method}; it is replaced`
-      throw new LbmError('OPERATION_FAILED', `The supervisor ${id} ${why}.`, { cause: error })
+    for (let tries = REPEATABLE.has(method) ? MAX_TRIES : 1; ; tries -= 1) {
+      const connected = await within(READY_MS, ready())
+      try {
+        return await connected.request(method, params, { timeoutMs })
+      } catch (error) {
+        if (!isLbmError(error) || error.code !== 'DAEMON_UNREACHABLE') throw error
+        if (isEnding) throw gone(id)
+        const isLost = connected !== peer
+        if (!isLost || tries <= 1) throw notAnswered(method, isLost, timeoutMs, error)
+      }
     }
+  }
+
+  function notAnswered(method: string, isLost: boolean, ms: number, cause: LbmError): LbmError {
+    const why = isLost
+      ? `ended during ${method}; it is replaced`
+      : `did not answer ${method} in ${ms} ms`
+    return new LbmError('OPERATION_FAILED', `The supervisor ${id} ${why}.`, { cause })
   }
 
   async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
@@ -264,8 +296,30 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
       connected?.[Symbol.dispose]()
       await cleanUp()
     },
+    async upgrade(program, timeoutMs) {
+      const predecessor = await within(READY_MS, ready())
+      isSucceeded = true
+      try {
+        const successor = await predecessor.request(
+          'supervisor.upgrade',
+          { program },
+          { timeoutMs },
+        )
+        predecessor[Symbol.dispose]()
+        await predecessor.closed
+        peer = undefined
+        await within(READY_MS, ready())
+        log('supervisor.upgraded', { supervisor: id, pid: successor.pid })
+        return successor
+      } finally {
+        isSucceeded = false
+        // Neither the old one nor a new one: as after a death.
+        if (peer === undefined) void recover()
+      }
+    },
     leave() {
       isEnding = true
+      peer?.notify('daemon.leaving', { pauseMs: SUCCESSION_MS })
       peer?.[Symbol.dispose]()
     },
   }

@@ -1,5 +1,6 @@
 /** All supervisors of a home: who hosts which app, their adoption, and what a replaced one is given. */
 
+import type { UpgradedSupervisor } from '../../src/contract/api.ts'
 import type { AppRecord } from '../../src/contract/app.ts'
 import { isLbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
@@ -27,6 +28,8 @@ const SNAPSHOT_MS = 5000
 const PUT_MS = 10_000
 /** The list must soon be whole; a supervisor that is slower is adopted when it answers. */
 const ADOPTION_MS = 2000
+/** Beyond the listen_timeout of the slowest app. */
+const UPGRADE_MS = 45_000
 
 export interface SupervisorsOptions {
   runDir: string
@@ -67,6 +70,8 @@ export interface Supervisors {
   /** The supervisor that should host it. */
   idOf(record: AppRecord): string
   dropAt(supervisor: string, key: string, timeoutMs: number): Promise<void>
+  /** Replaces each by its successor of the installed version, one after another. */
+  upgradeAll(program: string): Promise<UpgradedSupervisor[]>
   shutDownAll(timeoutMs: number): Promise<void>
   leaveAll(): void
 }
@@ -242,6 +247,19 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
     hosts: (key) => hostOf.has(key),
     idOf,
     dropAt,
+    async upgradeAll(program) {
+      const upgraded: UpgradedSupervisor[] = []
+      for (const one of [...links.values()].filter((link) => link.isConnected())) {
+        const slowest = hostedBy(one.id).map(({ spec }) => spec.listenTimeoutMs)
+        try {
+          const { pid } = await one.upgrade(program, Math.max(0, ...slowest) + UPGRADE_MS)
+          upgraded.push({ id: one.id, pid })
+        } catch (error) {
+          upgraded.push({ id: one.id, error: (error as Error).message })
+        }
+      }
+      return upgraded
+    },
     async shutDownAll(timeoutMs) {
       hostOf.clear()
       await Promise.all([...links.values()].map((one) => one.shutDown(timeoutMs)))

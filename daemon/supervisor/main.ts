@@ -162,6 +162,9 @@ async function main(): Promise<void> {
           if (daemons === 0) keeping.lost()
         })
       },
+      onNotification(method, params) {
+        if (method === 'daemon.leaving') keeping.pauseFor((params as { pauseMs: number }).pauseMs)
+      },
       onBug: (error) => log('bug', { message: describeBug(error) }),
       clock,
     })

@@ -27,6 +27,7 @@ import { addSend } from './commands/send.ts'
 import { addSignal } from './commands/signal.ts'
 import { addStart } from './commands/start.ts'
 import { addDelete, addStop } from './commands/stop.ts'
+import { addUpgrade } from './commands/upgrade.ts'
 
 type AddCommand = (program: Command, cli: Cli) => void
 
@@ -51,7 +52,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
   ],
   ['Look:', [addList, addDescribe, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
   ['Logs and state:', [addFlush, addSave]],
-  [OWN_GROUP, [addPing, addKill, addInit, addCompletion]],
+  [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addCompletion]],
 ]
 
 export function createProgram(cli: Cli): Command {

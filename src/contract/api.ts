@@ -32,12 +32,20 @@ export interface AppOutcome {
   outcomes: InstanceOutcome[]
 }
 
+/** How one supervisor came out of an upgrade: its successor's pid, or why the old one goes on. */
+export type UpgradedSupervisor = { id: string } & ({ pid: number } | { error: string })
+
 export interface DaemonApi {
   'daemon.ping': { params: Record<string, never>; result: DaemonInfo }
   /** Ends every app, every supervisor and the daemon. Answers just before the daemon exits. */
   'daemon.kill': { params: Record<string, never>; result: { stopped: number } }
   /** Puts the daemon's successor in place: it exits without touching supervisors; the caller starts the next one. */
   'daemon.handover': { params: Record<string, never>; result: Record<string, never> }
+  /** Replaces every supervisor by one of this daemon's version. */
+  'daemon.upgradeSupervisors': {
+    params: Record<string, never>
+    result: { supervisors: UpgradedSupervisor[] }
+  }
 
   'app.list': { params: Record<string, never>; result: { instances: InstanceView[] } }
   'app.describe': { params: { selectors: Selectors }; result: { apps: AppDetail[] } }

@@ -54,6 +54,7 @@ export const daemonSchemas: Schemas<DaemonApi> = {
   'daemon.ping': nothing,
   'daemon.kill': nothing,
   'daemon.handover': nothing,
+  'daemon.upgradeSupervisors': nothing,
   'app.list': nothing,
   'app.describe': selected,
   'app.start': v.object({ spec: appSpec, force: v.boolean(), wait: v.boolean() }),

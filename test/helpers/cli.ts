@@ -25,6 +25,8 @@ export interface RunOptions {
   cwd?: string
   env?: Record<string, string | undefined>
   node?: string
+  /** Another `lbm` than the built one. */
+  bin?: string
   stdin?: string
   timeoutMs?: number
 }
@@ -62,7 +64,10 @@ export function newCli(defaults: RunOptions = {}): Cli {
     const options = { ...defaults, ...words.find((word) => typeof word === 'object') }
     const args = words.filter((word) => typeof word === 'string')
     const env = { ...process.env, NO_COLOR: '1', ...defaults.env, ...options.env, LBM_HOME: root }
-    return startProgram(options.node ?? process.execPath, [BIN, ...args], { ...options, env })
+    return startProgram(options.node ?? process.execPath, [options.bin ?? BIN, ...args], {
+      ...options,
+      env,
+    })
   }
   const lbm = (...words: (string | RunOptions)[]): Promise<Run> => start(...words).done
 

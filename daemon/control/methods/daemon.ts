@@ -13,7 +13,10 @@ export interface Ending {
   leave(): Promise<void>
 }
 
-type Methods = Pick<Implementation<DaemonApi>, 'daemon.ping' | 'daemon.kill' | 'daemon.handover'>
+type Methods = Pick<
+  Implementation<DaemonApi>,
+  'daemon.ping' | 'daemon.kill' | 'daemon.handover' | 'daemon.upgradeSupervisors'
+>
 
 export function daemonMethods(control: Control, ending: Ending, rssBytes: () => number): Methods {
   const { store, hello, home, instances, startedAt } = control
@@ -33,5 +36,8 @@ export function daemonMethods(control: Control, ending: Ending, rssBytes: () => 
       await ending.leave()
       return {}
     },
+    'daemon.upgradeSupervisors': async () => ({
+      supervisors: await control.supervisors.upgradeAll(control.supervisorProgram),
+    }),
   }
 }

@@ -3,6 +3,7 @@
 import type { AppRecord } from '../../../src/contract/app.ts'
 import { stopBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
+import { removeInstances } from './remove-instances.ts'
 
 /**
  * What runs goes on as it was started, but for instances that are gone from the definition: they end.
@@ -14,16 +15,14 @@ export async function redefineApp(
   after: AppRecord,
   removed: readonly number[],
 ): Promise<void> {
-  const { supervisors, instances } = control
+  const { supervisors } = control
   const moves =
     supervisors.hosts(before.key) && supervisors.idOf(before) !== supervisors.idOf(after)
   control.apply(after)
   if (moves) {
     await supervisors.drop(before, stopBudgetMs(before.spec))
-  } else if (removed.length > 0 && supervisors.hosts(before.key)) {
-    const params = { key: before.key, ids: [...removed], by: 'scale' as const }
-    await supervisors.call(before, 'instances.remove', params, stopBudgetMs(before.spec))
+  } else {
+    await removeInstances(control, before, removed)
   }
-  for (const id of removed) instances.remove(id)
   await supervisors.put(after)
 }

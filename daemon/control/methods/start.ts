@@ -3,6 +3,7 @@
 import type { AppOutcome, DaemonApi } from '../../../src/contract/api.ts'
 import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
+import type { InstanceState } from '../../../src/contract/instance.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import { startBudgetMs } from '../budgets.ts'
@@ -98,19 +99,18 @@ export function startMethods(
         selectionsOf(control, selectors),
         async ({ record, ids }) => {
           const { key, spec } = record
-          const idle = instances
-            .of(record)
-            .filter((state) => ids.includes(state.id) && !isActive(state))
-            .map(({ id }) => id)
+          const states = instances.of(record)
+          const serving = states.filter(isServing).map(({ id }) => id)
           const others = allWith(
             record,
-            ids.filter((id) => !idle.includes(id)),
+            ids.filter((id) => serving.includes(id)),
             'ready',
           )
-          if (idle.length === 0) return others
-          control.apply(withDesired(currentRecord(control, key), idle, 'running'))
+          const wanted = ids.filter((id) => !serving.includes(id))
+          if (wanted.length === 0) return others
+          control.apply(withDesired(currentRecord(control, key), wanted, 'running'))
           control.watchers.resume(key)
-          const params = { key, ids: idle, wait, rollBack: others.length === 0 }
+          const params = { key, ids: wanted, wait, rollBack: !states.some(isActive) }
           const { outcomes } = await supervisors.call(
             record,
             'instances.start',
@@ -123,6 +123,10 @@ export function startMethods(
       return { apps }
     },
   }
+}
+
+function isServing({ phase }: InstanceState): boolean {
+  return phase === 'ready' || phase === 'unready'
 }
 
 function isSameProgram(a: AppSpec, b: AppSpec): boolean {

@@ -9,6 +9,7 @@ import { startBudgetMs, stopBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { parseScale, scaleTo, withDesired, withoutSlots } from '../definitions.ts'
 import type { Selection } from '../selectors.ts'
+import { removeInstances } from './remove-instances.ts'
 import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
 
 type Methods = Pick<Implementation<DaemonApi>, 'app.stop' | 'app.delete' | 'app.scale'>
@@ -37,7 +38,7 @@ export function stopMethods(control: Control): Methods {
     const isWhole = ids.length === record.slots.length
     const outcomes = isWhole
       ? (await supervisors.drop(record, stopBudgetMs(spec))).outcomes
-      : await removeInstances(record, ids)
+      : await removeInstances(control, record, ids)
     for (const id of ids) instances.remove(id)
     const current = store.find(key)
     const rest = current === undefined ? undefined : withoutSlots(current, ids)
@@ -45,22 +46,6 @@ export function stopMethods(control: Control): Methods {
     else control.apply(rest)
     await store.saved()
     return outcomes.length === 0 ? allWith(record, ids, 'stopped') : outcomes
-  }
-
-  async function removeInstances(
-    record: AppRecord,
-    ids: readonly number[],
-  ): Promise<InstanceOutcome[]> {
-    const { key, spec } = record
-    if (!supervisors.hosts(key)) return allWith(record, ids, 'stopped')
-    const params = { key, ids: [...ids], by: 'scale' as const }
-    const { outcomes } = await supervisors.call(
-      record,
-      'instances.remove',
-      params,
-      stopBudgetMs(spec),
-    )
-    return outcomes
   }
 
   async function scaleUp(
@@ -90,8 +75,7 @@ export function stopMethods(control: Control): Methods {
     removed: readonly number[],
   ): Promise<InstanceOutcome[]> {
     control.apply(withDesired(before, removed, 'stopped'))
-    const outcomes = await removeInstances(before, removed)
-    for (const id of removed) instances.remove(id)
+    const outcomes = await removeInstances(control, before, removed)
     const rest = withoutSlots(currentRecord(control, before.key), removed)
     control.apply(rest)
     if (supervisors.hosts(before.key)) await supervisors.put(rest)
