@@ -95,18 +95,18 @@ function leftoversOf({ instances }: Ownership): ProcessEntry[] {
   return (
     instances
       // A pid that somebody else has now says nothing about a tree of ours.
-      .filter(({ pid, pidStart }) => isSameProcess(pid, pidStart) || !isTaken.has(pid))
+      .filter((one) => isSameProcess(one.pid, one.pidStart) || !isTaken.has(one.pid))
       .flatMap(({ pid }) => treeOf(pid, table))
   )
 }
 
 /** @returns false when time ran out */
 export async function untilProcessGone(
-  { pid, pidStart }: OwnedProcess,
+  owned: OwnedProcess,
   timeoutMs: number,
   clock: Clock,
 ): Promise<boolean> {
-  return poll(() => !isSameProcess(pid, pidStart), timeoutMs, clock)
+  return poll(() => !isSameProcess(owned.pid, owned.pidStart), timeoutMs, clock)
 }
 
 function isThere({ pid, start }: ProcessEntry): boolean {
