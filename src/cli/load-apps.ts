@@ -41,6 +41,10 @@ export async function loadApps(
     strict: options.strict,
     overrides,
   })
+  if (specs.some(({ cronRestart }) => cronRestart !== undefined)) {
+    const { checkCrons } = await import('../config/check-crons.ts')
+    checkCrons(specs, file)
+  }
   const { warn } = say ?? (await sayFor(cli))
   for (const warning of warnings) warn(warning)
   if (overrides['name'] !== undefined && specs.length > 1) {

@@ -223,6 +223,7 @@ export interface AppKeys {
   windowsHide: Anything
   username: Anything
   write: Anything
+  /** Fork mode, whatever is run. */
   execute_command: Flag
   km_link: Anything
   disable_trace: Anything

@@ -2,7 +2,7 @@
 
 import * as v from 'valibot'
 
-import { APP_KEYS, type AppKeys } from './app-keys.ts'
+import { APP_KEYS } from './app-keys.ts'
 import { environment, isRecord, type Kind, schemaOf } from './kinds.ts'
 import { canonicalKey, canonicalNestedKey, environmentName, knownSpellings } from './pm2-keys.ts'
 import { type Problem, unknownKey, wrongValue } from './problems.ts'
@@ -91,6 +91,3 @@ function nestedKeysOf(
   const { keys } = v.getMetadata(schemaOf(schema) as Parameters<typeof v.getMetadata>[0])
   return keys as Record<string, Kind<unknown, unknown>> | undefined
 }
-
-/** Keys of the table, for those that build definitions from the command line. */
-export type AppKey = keyof AppKeys

@@ -172,7 +172,6 @@ export function words(): Words {
   })
 }
 
-export type Scalar = string | number | boolean | null
 export type Environment = Kind<Record<string, unknown>, Record<string, string>>
 export function environment(): Environment {
   return kind('an object of variables such as { "PORT": 3000 }', { type: 'object' }, (value) => {

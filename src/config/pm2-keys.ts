@@ -3,7 +3,7 @@
 import { APP_KEYS, type AppKeys } from './app-keys.ts'
 
 /** Alias → key. */
-const ALIASES: Record<string, keyof AppKeys> = {
+export const ALIASES: Record<string, keyof AppKeys> = {
   exec: 'script',
   cmd: 'script',
   command: 'script',

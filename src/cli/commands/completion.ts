@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 
 import { didYouMean, LbmError } from '../../contract/errors.ts'
 import type { Cli } from '../cli.ts'
+import type { CompletionWord } from '../output/completion-script.ts'
 
 const SHELLS = ['bash', 'zsh', 'fish'] as const
 
@@ -24,12 +25,6 @@ export function addCompletion(program: Command, cli: Cli): void {
       const { completionScript } = await import('../output/completion-script.ts')
       cli.io.write(completionScript(shell, wordsOf(program)))
     })
-}
-
-export interface CompletionWord {
-  name: string
-  description: string
-  options: string[]
 }
 
 function wordsOf(program: Command): CompletionWord[] {

@@ -1,6 +1,10 @@
 /** Scripts for `lbm completion`. Names of apps are asked for while completing, and only where a daemon runs. */
 
-import type { CompletionWord } from '../commands/completion.ts'
+export interface CompletionWord {
+  name: string
+  description: string
+  options: string[]
+}
 
 /** Commands whose arguments are apps. */
 const TAKES_APPS =

@@ -1,4 +1,3 @@
-import type { Cli } from '../../../src/cli/cli.ts'
 import type { Io } from '../../../src/cli/io.ts'
 import { runCli } from '../../../src/cli/run.ts'
 
@@ -21,12 +20,6 @@ export function fakeIo(given: Partial<Io> = {}): FakeIo {
     stdout: () => out,
     stderr: () => err,
     ...given,
-  }
-}
-
-export function fakeCli(given: Partial<Cli> = {}): Cli & { io: FakeIo } {
-  return { io: fakeIo(), passthrough: [], silent: false, miniList: false, ...given } as Cli & {
-    io: FakeIo
   }
 }
 
