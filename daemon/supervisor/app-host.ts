@@ -1,5 +1,7 @@
 /** One app in a supervisor: its instances, its listeners, its log files, and the commands on them. */
 
+import { join } from 'node:path'
+
 import type { AppRecord, SlotRecord } from '../../src/contract/app.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
@@ -10,6 +12,9 @@ import type { InstanceOutcome, RolloutOutcome } from '../../src/contract/supervi
 import { createBalancer } from '../balancer/balancer.ts'
 import type { InheritedListener } from '../balancer/port.ts'
 import type { Clock } from '../kernel/clock.ts'
+import type { OomLedger } from './health/deaths/kernel-oom.ts'
+import { createWellRuns } from './health/deaths/well-runs.ts'
+import type { NotifyHub } from './health/notify/notify-hub.ts'
 import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import type { LogPipes } from './logs/log-pipe.ts'
@@ -27,6 +32,8 @@ export interface HostDeps {
   /** One for the supervisor, so that a file has one writer. */
   logFiles: LogFilesRegistry
   nextMemberId: () => number
+  oom: OomLedger
+  notify: NotifyHub
   changed: (report: InstanceReport) => void
   /** Some process came or went. */
   processesChanged: () => void
@@ -111,6 +118,14 @@ export function createAppHost(
     },
   })
 
+  const wellRuns = createWellRuns({
+    dir: join(deps.home.runDir, 'well'),
+    app: key,
+    clock: deps.clock,
+    random: deps.random,
+    log: deps.log,
+  })
+
   function learnThatItListens(): void {
     if (record.listens) return
     record = { ...record, listens: true }
@@ -153,8 +168,13 @@ export function createAppHost(
         random: deps.random,
         balancer,
         nextMemberId: deps.nextMemberId,
+        oom: deps.oom,
+        wellRuns,
+        notify: deps.notify,
+        reportsDir: deps.home.reportsDir,
         emit: deps.emit,
       },
+      replace: replaceServing,
       changed(report) {
         reloads.servingChanged(report)
         deps.changed(report)
@@ -170,6 +190,22 @@ export function createAppHost(
       },
     })
     slots.set(id, slot)
+  }
+
+  /** A guard's request: a new one beside it first, since it still serves what it has. */
+  async function replaceServing(serving: Runner, by: Requester, message: string): Promise<boolean> {
+    const { id } = serving
+    const child = serving.child()
+    const { result } = await reloads.reload({
+      by,
+      message,
+      ids: [id],
+      supersede: false,
+      isUrgent: true,
+      // Another rollout, or its death, may have replaced it meanwhile.
+      isWanted: () => slots.get(id)?.current() === serving && serving.child() === child,
+    })
+    return result === 'done'
   }
 
   /** A port belongs to the app while it runs; at rest others may have it. */
@@ -251,7 +287,7 @@ export function createAppHost(
   }
 
   async function restartRolling(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
-    const outcome = await reloads.reload({ spec: record.spec, by, supersede: false, ids })
+    const outcome = await reloads.reload({ by, supersede: false, ids })
     return ids.map((id) => outcomeOf(runner(id), outcome))
   }
 
@@ -310,6 +346,7 @@ export function createAppHost(
     async close(by) {
       const outcomes = await remove([...slots.keys()], by)
       balancer.release()
+      if (by === 'command') await wellRuns.forget()
       return outcomes
     },
   }

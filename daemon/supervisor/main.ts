@@ -14,6 +14,8 @@ import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import type { AppHost, HostDeps } from './app-host.ts'
 import { createAppMessages } from './app-messages.ts'
 import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
+import { createOomLedger } from './health/deaths/kernel-oom.ts'
+import { createNotifyHub } from './health/notify/notify-hub.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
 import { allReports, supervisorMethods } from './methods.ts'
@@ -47,6 +49,7 @@ async function main(): Promise<void> {
   const pipesDir = join(home.runDir, `${id}.pipes-${process.pid}`)
   const pipes = createLogPipes(pipesDir)
 
+  const notify = createNotifyHub({ dir: join(home.runDir, `${id}.notify-${process.pid}`), log })
   const logFiles = createLogFilesRegistry({ clock })
 
   /** What it has from the moment on at which it serves under the supervisor's name. */
@@ -63,6 +66,8 @@ async function main(): Promise<void> {
     agentPath: join(__dirname, 'agent.cjs'),
     pipes,
     logFiles,
+    oom: createOomLedger(clock),
+    notify,
     nextMemberId: () => (memberId += 1),
     changed(report) {
       recordProcesses()
@@ -96,6 +101,7 @@ async function main(): Promise<void> {
   }
 
   async function closeFiles(): Promise<void> {
+    notify[Symbol.dispose]()
     pipes[Symbol.dispose]()
     rmSync(pipesDir, { recursive: true, force: true })
     await logFiles[Symbol.asyncDispose]()

@@ -1,7 +1,12 @@
 /** One instance number of an app: the process that serves under it, and during a reload the ones beside it. */
 
 import type { AppSpec, SlotRecord } from '../../src/contract/app.ts'
-import { ALIVE_PHASES, type InstanceState as InstanceReport } from '../../src/contract/instance.ts'
+import {
+  ALIVE_PHASES,
+  type InstanceState as InstanceReport,
+  type Requester,
+} from '../../src/contract/instance.ts'
+import { createDeathHistory } from './health/deaths/death-history.ts'
 import { createRunner, type Runner, type RunnerOptions } from './instance/runner.ts'
 import type { LogSink } from './logs/log-sink.ts'
 
@@ -16,6 +21,8 @@ export type RunnerBasics = Omit<
   | 'inService'
   | 'sink'
   | 'pidFile'
+  | 'deaths'
+  | 'replace'
   | 'changed'
 >
 
@@ -27,11 +34,18 @@ export interface SlotOptions {
   sink: LogSink
   pidFile: string
   basics: RunnerBasics
+  /** A guard wants the one that serves replaced. Resolves false when none came up in its place. */
+  replace: (serving: Runner, by: Requester, message: string) => Promise<boolean>
   /** The one that serves changed. */
   changed: (report: InstanceReport) => void
   risingChanged: (report: InstanceReport) => void
   /** A process beside the serving one came or went. */
   othersChanged: () => void
+}
+
+export interface Why {
+  by: Requester
+  message?: string
 }
 
 export interface Slot {
@@ -44,8 +58,8 @@ export interface Slot {
   /** Starts a new one beside the serving one. */
   startRising(spec: AppSpec, generation: number): void
   rising(): Runner | undefined
-  /** The new one takes the number. The old one is drained, or kept out of rotation. */
-  promote(keepOld: boolean): void
+  /** The new one takes the number. The old one is drained, with `why` on record, or kept out of rotation. */
+  promote(keepOld: boolean, why: Why): void
   discardRising(): void
   /** The kept one takes its number back. */
   restoreOld(): void
@@ -58,6 +72,7 @@ export function createSlot(options: SlotOptions): Slot {
   const { record, sink, pidFile, basics } = options
   let { spec, listens } = options
   let { number } = record
+  const deaths = createDeathHistory(options.known)
   let current = makeRunner({
     spec,
     generation: options.known?.generation ?? 1,
@@ -80,6 +95,8 @@ export function createSlot(options: SlotOptions): Slot {
       listens,
       sink,
       pidFile,
+      deaths,
+      replace: (by, message) => options.replace(runner, by, message),
       changed(report) {
         if (runner === current) options.changed(report)
         else if (runner === rising) options.risingChanged(report)
@@ -89,10 +106,10 @@ export function createSlot(options: SlotOptions): Slot {
     return runner
   }
 
-  function leave(runner: Runner): void {
+  function leave(runner: Runner, why: Why = { by: 'reload' }): void {
     leaving.add(runner)
+    runner.send({ type: 'stop', ...why })
     void stopped(runner).then(() => leaving.delete(runner))
-    runner.send({ type: 'stop', by: 'reload' })
   }
 
   return {
@@ -117,7 +134,7 @@ export function createSlot(options: SlotOptions): Slot {
       rising.send({ type: 'start', failFast: true })
     },
     rising: () => rising,
-    promote(keepOld) {
+    promote(keepOld, why) {
       if (rising === undefined) return
       const old = current
       current = rising
@@ -126,7 +143,7 @@ export function createSlot(options: SlotOptions): Slot {
       current.setInService(true)
       old.setInService(false)
       if (keepOld) kept = old
-      else leave(old)
+      else leave(old, why)
       options.changed(current.report())
     },
     discardRising() {

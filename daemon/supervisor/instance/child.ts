@@ -35,6 +35,8 @@ export interface Child {
   readonly out: Readable | LogPipe
   readonly error: Readable | LogPipe
   send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
+  /** False: the app gave its IPC channel up. */
+  isConnected(): boolean
   /** Any message of the user's; false when the channel is closed. */
   post(message: unknown): boolean
   writeStdin(line: string): boolean
@@ -131,6 +133,7 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
       if (process.connected) process.send(message, handle as never, done)
       else done?.(new Error('the IPC channel is closed'))
     },
+    isConnected: () => process.connected,
     post(message) {
       if (!process.connected) return false
       process.send(message as never, () => undefined)

@@ -1,6 +1,6 @@
 /** Puts together why a process ended. Pure. */
 
-import type { DeathKind, ExitReason } from '../../../src/contract/instance.ts'
+import type { DeathKind, ExitReason, Requester } from '../../../src/contract/instance.ts'
 import type { Effect } from './state.ts'
 
 export interface Fault {
@@ -15,6 +15,8 @@ export interface DeathFacts {
   signal: string | null
   fault: Fault | undefined
   bindFailure?: string | undefined
+  /** A SIGKILL that the kernel has counted as one for want of memory. */
+  isKernelOom: boolean
   pid: number
   uptimeMs: number
   atMs: number
@@ -26,6 +28,7 @@ export function explainExit({
   signal,
   fault,
   bindFailure,
+  isKernelOom,
   pid,
   uptimeMs,
   atMs,
@@ -37,7 +40,9 @@ export function explainExit({
     (diedOfBind && effect.requestedBy === undefined ? bindFailure : undefined) ??
     (fault === undefined ? undefined : [fault.message, fault.place].filter(Boolean).join(' at '))
   return {
-    kind: effect.kind ?? kindOf(signal, fault, effect.requestedBy !== undefined),
+    kind: isKernelOom
+      ? 'kernel-oom'
+      : (effect.kind ?? kindOf(signal, fault, effect.requestedBy !== undefined)),
     code,
     signal,
     pid,
@@ -59,10 +64,20 @@ function kindOf(signal: string | null, fault: Fault | undefined, requested: bool
 /** What V8 prints before it aborts on a full heap. */
 const HEAP_OOM = /FATAL ERROR: .*(heap out of memory|Allocation failed)/
 
-/** Adds what the last lines of stderr tell. */
-export function withLastLines(exit: ExitReason, lastLines: string[]): ExitReason {
-  const heapOom = exit.signal === 'SIGABRT' && lastLines.some((line) => HEAP_OOM.test(line))
+/** Adds what the last lines of stderr tell; `count` of them are kept. */
+export function withLastLines(exit: ExitReason, lines: string[], count: number): ExitReason {
+  const heapOom = exit.signal === 'SIGABRT' && lines.some((line) => HEAP_OOM.test(line))
+  const lastLines = lines.slice(-count)
   return { ...exit, lastLines, ...(heapOom ? { kind: 'heap-oom' as const } : {}) }
+}
+
+/** lbm itself had to end it: as much of a failure as a crash. */
+const GUARDS: readonly Requester[] = ['listen-timeout', 'hang', 'probe', 'memory']
+
+/** Nobody wanted it to end, and it did not end well. */
+export function isFailure({ requestedBy, kind, code }: ExitReason): boolean {
+  if (requestedBy === undefined) return kind !== 'exit' || code !== 0
+  return GUARDS.includes(requestedBy)
 }
 
 /** `exit code 1: Error: no database at app.js:3`, `signal SIGKILL`, `not ready in time`. */
@@ -71,6 +86,9 @@ export function describeExit({ kind, code, signal, requestedBy, message }: ExitR
   if (kind === 'spawn-failed') return message ?? 'could not be started'
   if (kind === 'heap-oom') return `${how}: out of heap memory`
   if (kind === 'kernel-oom') return `${how}: killed by the kernel, which was out of memory`
-  if (requestedBy === 'listen-timeout') return 'not ready in time (listen_timeout)'
+  if (requestedBy === 'listen-timeout') {
+    return ['not ready in time (listen_timeout)', message].filter(Boolean).join(': ')
+  }
+  if (requestedBy !== undefined && GUARDS.includes(requestedBy)) return message ?? how
   return message === undefined ? how : `${how}: ${message}`
 }

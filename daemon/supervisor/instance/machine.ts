@@ -480,11 +480,13 @@ function kill(
 
 /** A command that comes while the process is ending changes what follows, not the end. */
 function withNext(instance: Instance, state: Draining | Stopping, event: InstanceEvent): Instance {
+  // What was told with a reason stays the reason.
+  const by = (asked: Requester): Requester => (state.message === undefined ? asked : state.by)
   switch (event.type) {
     case 'stop':
-      return { ...instance, state: { ...state, next: 'stop', by: event.by } }
+      return { ...instance, state: { ...state, next: 'stop', by: by(event.by) } }
     case 'restart':
-      return { ...instance, state: { ...state, next: 'restart', by: event.by } }
+      return { ...instance, state: { ...state, next: 'restart', by: by(event.by) } }
     case 'start':
       return { ...instance, state: { ...state, next: 'restart', failFast: event.failFast } }
     case 'give-up':

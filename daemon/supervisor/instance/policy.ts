@@ -3,6 +3,8 @@
 import type { AppSpec } from '../../../src/contract/app.ts'
 import type { InstancePolicy } from './state.ts'
 
+const MARGIN_MS = 1000
+
 /** @param listens a generation of the app has listened before */
 export function policyOf(spec: AppSpec, listens: boolean): InstancePolicy {
   return {
@@ -14,7 +16,7 @@ export function policyOf(spec: AppSpec, listens: boolean): InstancePolicy {
     expBackoffRestartDelayMs: spec.expBackoffRestartDelayMs,
     stopExitCodes: spec.stopExitCodes,
     killTimeoutMs: spec.killTimeoutMs,
-    listenTimeoutMs: spec.listenTimeoutMs,
+    listenTimeoutMs: Math.max(spec.listenTimeoutMs, startupBudgetMs(spec)),
     waitReady: spec.waitReady,
     hasReadinessProbe: spec.readiness !== undefined || spec.startup !== undefined,
     canDrain: spec.runtime === 'node',
@@ -23,4 +25,12 @@ export function policyOf(spec: AppSpec, listens: boolean): InstancePolicy {
     listens,
     reportsLoaded: spec.runtime === 'node',
   }
+}
+
+/** Whoever gives a startup probe says with it how long a start may take. */
+function startupBudgetMs({ startup }: AppSpec): number {
+  if (startup === undefined) return 0
+  const { initialDelayMs, periodMs, failureThreshold, timeoutMs } = startup
+  // A little more: its own failure says what was wrong.
+  return initialDelayMs + periodMs * failureThreshold + timeoutMs + MARGIN_MS
 }

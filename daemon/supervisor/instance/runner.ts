@@ -8,16 +8,22 @@ import type {
   InstanceBalance,
   InstanceState as InstanceReport,
   ListeningAt,
+  Requester,
 } from '../../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { Balancer, NativeHandle } from '../../balancer/port.ts'
 import { type Clock } from '../../kernel/clock.ts'
+import type { DeathHistory } from '../health/deaths/death-history.ts'
+import type { OomLedger } from '../health/deaths/kernel-oom.ts'
+import type { WellRuns } from '../health/deaths/well-runs.ts'
+import { createHealth, type Health } from '../health/health.ts'
+import type { NotifyHub, NotifySocket } from '../health/notify/notify-hub.ts'
 import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
 import type { LogSink } from '../logs/log-sink.ts'
 import { type Child, startChild } from './child.ts'
 import { environmentOf } from './environment.ts'
-import { explainExit, type Fault, withLastLines } from './exit-reason.ts'
+import { explainExit, type Fault, isFailure, withLastLines } from './exit-reason.ts'
 import { newInstance, nextDeadline, stepInstance } from './machine.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
 import { policyOf } from './policy.ts'
@@ -27,6 +33,8 @@ import type { Effect, Instance, InstanceEvent, InstancePolicy } from './state.ts
 /** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
 const OUTPUT_GRACE_MS = 500
 const LAST_LINES = 20
+/** What V8 says of a full heap stands above a stack trace. */
+const SEARCHED_LINES = 80
 const AGENT_REPORT_MS = 1000
 
 export interface RunnerOptions {
@@ -50,6 +58,14 @@ export interface RunnerOptions {
   sink: LogSink
   /** Unique among the supervisor's processes. */
   nextMemberId: () => number
+  /** Of the number, whichever generation they were of. */
+  deaths: DeathHistory
+  oom: OomLedger
+  wellRuns: WellRuns
+  notify: NotifyHub
+  reportsDir: string
+  /** Puts another in its place before it ends. Resolves false when none came up. */
+  replace: (by: Requester, message: string) => Promise<boolean>
   changed: (report: InstanceReport) => void
   emit: (event: LbmEvent) => void
 }
@@ -72,6 +88,8 @@ export interface Runner {
   /** A port that it wanted and did not get: most likely what it dies of. */
   bindFailed(text: string): void
   child(): Child | undefined
+  /** Its event loop does not answer at the moment. */
+  isSilent(): boolean
   setAxm(change: Partial<Pick<InstanceReport, 'axmActions' | 'axmMonitor'>>): void
   /** Resolves when all that its processes printed is in the files. */
   outputWritten(): Promise<void>
@@ -84,6 +102,10 @@ interface RunningProcess {
   out: AttachedStream
   error: AttachedStream
   startedAt: number
+  spec: AppSpec
+  health: Health
+  /** Until it has run well for long enough to be remembered. */
+  proving?: Disposable
   fault?: Fault
   bindFailure?: string
   /** As last published. */
@@ -107,7 +129,8 @@ export function createRunner(options: RunnerOptions): Runner {
   let notes: string[] = []
   let axm: Pick<InstanceReport, 'axmActions' | 'axmMonitor'> = { axmActions: [], axmMonitor: {} }
   let startedAt: number = known?.startedAt ?? 0
-  let lastExit: ExitReason | undefined = known?.lastExit
+  let lastExit: ExitReason | undefined
+  let notifySocket: NotifySocket | undefined
   /** The output of the last dead process; an outcome that quotes it waits for this. */
   let lastOutput: Promise<unknown> = Promise.resolve()
   let { inService } = options
@@ -134,6 +157,7 @@ export function createRunner(options: RunnerOptions): Runner {
       const [stepped, effects] = stepInstance(instance, next, policy(), clock.now())
       instance = stepped
       announceStop(before, stepped)
+      followPhase(stepped)
       for (const effect of effects) carryOut(effect)
     }
     stepping = false
@@ -154,6 +178,17 @@ export function createRunner(options: RunnerOptions): Runner {
       options.emit({ ...eventBase(), type: 'instance.stopping', id, number, by: state.by })
   }
 
+  function followPhase({ state }: Instance): void {
+    if (state.phase === 'draining') process?.health.draining()
+    else if (state.phase === 'stopping') process?.health.stopping()
+    else if (state.phase === 'stopped' || state.phase === 'errored') closeNotifySocket()
+  }
+
+  function closeNotifySocket(): void {
+    notifySocket?.[Symbol.dispose]()
+    notifySocket = undefined
+  }
+
   function carryOut(effect: Effect): void {
     switch (effect.type) {
       case 'spawn':
@@ -167,10 +202,12 @@ export function createRunner(options: RunnerOptions): Runner {
         drain(effect)
         break
       case 'stop-signal':
-        process?.child.askToStop()
+        if (process === undefined) neverStarted(effect.run)
+        else process.child.askToStop()
         break
       case 'kill-tree':
-        process?.child.killTree()
+        if (process === undefined) neverStarted(effect.run)
+        else process.child.killTree()
         break
       case 'became-ready':
         becameReady(effect.note)
@@ -193,17 +230,43 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
+  /** What was to be ended had not been spawned yet. */
+  function neverStarted(run: number): void {
+    send({ type: 'exited', run, code: null, signal: null, random: 0 })
+  }
+
   function startProcess(run: number): void {
-    const memberId = options.nextMemberId()
     listening = []
     notes = []
     axm = { axmActions: [], axmMonitor: {} }
     startedAt = clock.wall()
-    const env = environmentOf(
-      spec,
-      { id, number, workerId: memberId },
-      { mode: spec.mode, reportMs: AGENT_REPORT_MS, proxyProtocol: spec.balance.proxyProtocol },
-    )
+    // A program that is not Node says that it is ready by sd_notify(3).
+    if (spec.runtime === 'node' || !spec.waitReady) {
+      spawnProcess(run)
+      return
+    }
+    notifySocket ??= options.notify.open((said) => process?.health.notified(said))
+    void notifySocket.opened.then((failure) => {
+      const isWanted = instance.counters.run === run && instance.state.phase === 'starting'
+      if (!isWanted) return
+      if (failure === undefined) spawnProcess(run)
+      else send({ type: 'spawn-failed', run, message: `wait_ready: ${failure}` })
+    })
+  }
+
+  function spawnProcess(run: number): void {
+    const memberId = options.nextMemberId()
+    const identity = { id, number, workerId: memberId }
+    const agent = {
+      mode: spec.mode,
+      reportMs: AGENT_REPORT_MS,
+      proxyProtocol: spec.balance.proxyProtocol,
+    }
+    const env = environmentOf(spec, identity, agent)
+    if (notifySocket !== undefined) {
+      env['NOTIFY_SOCKET'] = notifySocket.path
+      if (spec.hangTimeoutMs > 0) env['WATCHDOG_USEC'] = String(spec.hangTimeoutMs * 1000)
+    }
     const child = startChild(
       { spec, command: commandOf(spec, options.agentPath), env, pipes: options.pipes, clock },
       {
@@ -222,6 +285,11 @@ export function createRunner(options: RunnerOptions): Runner {
       out: sink.attach(child.out, 'out', source),
       error: sink.attach(child.error, 'error', source),
       startedAt: clock.now(),
+      spec,
+      health: lookAfter(run, child, {
+        ...environmentOf({ ...spec, runtime: 'other' }, identity, agent),
+        LBM_PID: String(child.pid),
+      }),
     }
     balancer.attach({ id: memberId, number, send: child.send })
     writePidFile(options.pidFile, child.pid)
@@ -232,6 +300,40 @@ export function createRunner(options: RunnerOptions): Runner {
       number,
       pid: child.pid,
       generation,
+    })
+  }
+
+  function lookAfter(run: number, child: Child, env: NodeJS.ProcessEnv): Health {
+    const { oom, reportsDir, random } = options
+    const ofSpec = spec
+    const fail = (by: Requester, message: string, kill: boolean): void =>
+      send({ type: 'fail', run, by, message, kill })
+    return createHealth({
+      spec: ofSpec,
+      child,
+      env,
+      clock,
+      random,
+      oom,
+      reportsDir,
+      isInService: () => inService,
+      on: {
+        ready: () => send({ type: 'said-ready', run }),
+        readiness(ready, message) {
+          const { state } = instance
+          if (state.phase !== 'ready' || state.inRotation === ready) return
+          options.emit({ ...eventBase(), type: 'instance.readiness', id, number, ready, message })
+          send({ type: 'readiness', run, ready })
+        },
+        fail,
+        async replace(by, message) {
+          // Beside one that serves it is not needed; and only Node can share its port with a successor.
+          if (inService && ofSpec.runtime === 'node') return options.replace(by, message)
+          fail(by, message, !inService)
+          return true
+        },
+        noted: publish,
+      },
     })
   }
 
@@ -249,6 +351,10 @@ export function createRunner(options: RunnerOptions): Runner {
   function becameReady(note: string | undefined): void {
     if (note !== undefined) notes.push(note)
     balancer.sweep()
+    if (process !== undefined) {
+      process.proving = options.wellRuns.ready(process.spec)
+      process.health.becameReady()
+    }
     options.emit({
       ...eventBase(),
       type: 'instance.ready',
@@ -262,6 +368,7 @@ export function createRunner(options: RunnerOptions): Runner {
   function receive(run: number, message: FromAgent, handle: NativeHandle | undefined): void {
     if (process?.run !== run) return
     balancer.receive(process.memberId, message, handle)
+    process.health.receive(message)
     if (message.act === 'loaded') send({ type: 'loaded', run })
     else if (message.act === 'drained') send({ type: 'drained', run })
     else if (message.act === 'fault') process.fault = message
@@ -289,7 +396,7 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   function receiveFromApp(run: number, message: unknown): void {
-    if (message === 'ready') send({ type: 'said-ready', run })
+    if (message === 'ready' && process?.run === run) process.health.saidReady()
     options.emit({ ...eventBase(), type: 'instance.message', id, message })
   }
 
@@ -297,6 +404,8 @@ export function createRunner(options: RunnerOptions): Runner {
     if (process?.run === run) {
       const dead = process
       dead.exit = { code, signal }
+      dead.health[Symbol.dispose]()
+      dead.proving?.[Symbol.dispose]()
       balancer.detach(dead.memberId)
       removePidFile(options.pidFile, dead.child.pid)
       dead.out.exited(OUTPUT_GRACE_MS)
@@ -309,36 +418,28 @@ export function createRunner(options: RunnerOptions): Runner {
     const dead = process
     process = undefined
     listening = []
-    const exit = explainExit({
-      effect,
-      code: dead?.exit?.code ?? null,
-      signal: dead?.exit?.signal ?? null,
-      fault: dead?.fault,
-      bindFailure: dead?.bindFailure,
-      pid: dead?.child.pid ?? 0,
-      uptimeMs: dead === undefined ? 0 : clock.now() - dead.startedAt,
-      atMs: clock.wall(),
-    })
-    lastExit = exit
-    if (dead === undefined) {
-      options.emit({
-        ...eventBase(),
-        type: 'instance.exited',
-        id,
-        number,
-        exit,
-        willRestartInMs: effect.restartInMs,
-      })
-      return
+    const exit: ExitReason = {
+      ...explainExit({
+        effect,
+        code: dead?.exit?.code ?? null,
+        signal: dead?.exit?.signal ?? null,
+        fault: dead?.fault,
+        bindFailure: dead?.bindFailure,
+        isKernelOom: dead !== undefined && wasKilledByKernel(effect, dead),
+        pid: dead?.child.pid ?? 0,
+        uptimeMs: dead === undefined ? 0 : clock.now() - dead.startedAt,
+        atMs: clock.wall(),
+      }),
+      generation,
+      ...dead?.health.facts(),
+      ...(effect.requestedBy === 'listen-timeout' ? hindrances(dead) : {}),
     }
+    lastExit = exit
+    options.deaths.add(exit)
     // The restart does not wait for the pipes; what is told of the death does.
-    lastOutput = Promise.all([dead.out.ended, dead.error.ended]).then(() => {
-      const errorLines = dead.error.lastLines(LAST_LINES)
-      const told = withLastLines(
-        exit,
-        errorLines.length > 0 ? errorLines : dead.out.lastLines(LAST_LINES),
-      )
+    lastOutput = tellOf(exit, dead).then((told) => {
       if (lastExit === exit) lastExit = told
+      options.deaths.replace(exit, told)
       options.emit({
         ...eventBase(),
         type: 'instance.exited',
@@ -351,6 +452,37 @@ export function createRunner(options: RunnerOptions): Runner {
     })
   }
 
+  /** What stood in the way of its becoming ready. */
+  function hindrances(dead: RunningProcess | undefined): { message?: string } {
+    const seen = [...notes, ...(dead?.health.notes() ?? [])].join('; ')
+    return seen === '' ? {} : { message: seen }
+  }
+
+  function wasKilledByKernel(
+    { requestedBy }: Extract<Effect, { type: 'died' }>,
+    { child, exit }: RunningProcess,
+  ): boolean {
+    const isKilled = requestedBy === undefined && exit?.signal === 'SIGKILL'
+    const isByKernel = isKilled && options.oom.claim(child.pid)
+    options.oom.forget(child.pid)
+    return isByKernel
+  }
+
+  async function tellOf(exit: ExitReason, dead: RunningProcess | undefined): Promise<ExitReason> {
+    const changed = isFailure(exit)
+      ? await options.wellRuns.changesSince(dead?.spec ?? spec)
+      : undefined
+    const told = changed === undefined ? exit : { ...exit, changed }
+    if (dead === undefined) return told
+    await Promise.all([dead.out.ended, dead.error.ended])
+    const errorLines = dead.error.lastLines(SEARCHED_LINES)
+    return withLastLines(
+      told,
+      errorLines.length > 0 ? errorLines : dead.out.lastLines(SEARCHED_LINES),
+      LAST_LINES,
+    )
+  }
+
   function settle({ result, message }: Extract<Effect, { type: 'settle' }>): void {
     const answered = waiters
     waiters = []
@@ -360,7 +492,7 @@ export function createRunner(options: RunnerOptions): Runner {
         id,
         number,
         result,
-        ...(message === undefined ? {} : { message }),
+        ...(message === undefined ? {} : { message: withHindrance(message, result) }),
         ...(failed && lastExit !== undefined ? { exit: lastExit } : {}),
       }
       for (const answer of answered) answer(outcome)
@@ -369,8 +501,17 @@ export function createRunner(options: RunnerOptions): Runner {
     else void lastOutput.then(reply)
   }
 
+  function withHindrance(message: string, result: string): string {
+    if (result !== 'timed-out' || lastExit?.message === undefined) return message
+    return `${message}: ${lastExit.message}`
+  }
+
   function report(): InstanceReport {
     const { state, counters } = instance
+    const deaths = options.deaths.list()
+    // Of a younger generation that failed beside it nothing is its own.
+    const last = deaths.find((death) => (death.generation ?? 0) <= generation)
+    const told = [...notes, ...(process?.health.notes() ?? [])]
     const stats = process === undefined ? undefined : statsOf(process)
     return {
       id,
@@ -386,10 +527,11 @@ export function createRunner(options: RunnerOptions): Runner {
       unstableRestarts: counters.unstableRestarts,
       quickDeaths: counters.quickDeaths,
       listening,
-      notes: state.phase === 'errored' ? [...notes, state.message] : notes,
+      notes: state.phase === 'errored' ? [...told, state.message] : told,
       ...axm,
       ...(spec.nodeVersion === undefined ? {} : { nodeVersion: spec.nodeVersion }),
-      ...(lastExit === undefined ? {} : { lastExit }),
+      ...(last === undefined ? {} : { lastExit: last }),
+      ...(deaths.length === 0 ? {} : { deaths }),
       ...(stats === undefined ? {} : { balance: stats }),
     }
   }
@@ -416,6 +558,7 @@ export function createRunner(options: RunnerOptions): Runner {
           process.memberId,
           wanted && state.phase === 'ready' && state.inRotation,
         )
+      process?.health.serviceChanged()
     },
     memberId: () => process?.memberId,
     listeningAt(at) {
@@ -432,6 +575,7 @@ export function createRunner(options: RunnerOptions): Runner {
       publish()
     },
     child: () => process?.child,
+    isSilent: () => process?.health.isSilent() ?? false,
     setAxm(change) {
       axm = { ...axm, ...change }
       publish()

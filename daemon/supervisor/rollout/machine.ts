@@ -47,6 +47,8 @@ export type RolloutResult = 'done' | 'rolled-back' | 'superseded'
 
 export type RolloutEvent =
   | { type: 'ready'; id: number }
+  /** It is not ready any more; `failed` follows with the reason, and until then it must not take a place. */
+  | { type: 'lost'; id: number }
   /** The new instance of that number died, timed out or lost its readiness; or, while soaking, the one in place did. */
   | { type: 'failed'; id: number; message: string }
   | { type: 'tick' }
@@ -87,6 +89,8 @@ export function stepRollout(rollout: Rollout, event: RolloutEvent, now: Monotoni
   switch (event.type) {
     case 'ready':
       return [withReady(rollout, event.id, now), []]
+    case 'lost':
+      return [withUntil(rollout, event.id, () => undefined), []]
     case 'failed':
       return rollout.rising.some(({ id }) => id === event.id)
         ? failed(rollout, event, now)
@@ -99,11 +103,18 @@ export function stepRollout(rollout: Rollout, event: RolloutEvent, now: Monotoni
 }
 
 function withReady(rollout: Moving, id: number, now: Monotonic): Moving {
-  const until = plus(now, rollout.plan.minUptimeMs)
-  return {
-    ...rollout,
-    rising: rollout.rising.map((one) => (one.id === id ? { id, until: one.until ?? until } : one)),
-  }
+  return withUntil(rollout, id, (until) => until ?? plus(now, rollout.plan.minUptimeMs))
+}
+
+function withUntil(
+  rollout: Moving,
+  id: number,
+  change: (until: Monotonic | undefined) => Monotonic | undefined,
+): Moving {
+  const rising = rollout.rising.map((one) =>
+    one.id === id ? { id, until: change(one.until) } : one,
+  )
+  return { ...rollout, rising }
 }
 
 function promoteProven(rollout: Moving, now: Monotonic): Step {
@@ -211,6 +222,7 @@ function stepSoaking(
   ]
   switch (event.type) {
     case 'ready':
+    case 'lost':
       return [rollout, []]
     case 'failed':
       return restore({ id: event.id, message: event.message })

@@ -11,17 +11,25 @@ import type {
 import type { InstanceOutcome, RolloutOutcome } from '../../../src/contract/supervisor.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { describeExit } from '../instance/exit-reason.ts'
-import { isAtRest, type Slot } from '../slot.ts'
+import type { Runner } from '../instance/runner.ts'
+import { isAtRest, type Slot, type Why } from '../slot.ts'
 import { type Conducted, conductRollout, type RolloutEnd } from './conduct.ts'
 import type { RolloutEffect } from './machine.ts'
 
 export interface ReloadRequest {
-  spec: AppSpec
+  /** Default: the definition that holds when its turn comes. */
+  spec?: AppSpec
   by: Requester
+  /** Why, for the record of the old ones' ends. */
+  message?: string
   /** End a reload that is under way instead of waiting for it. */
   supersede: boolean
   /** Default: every instance. */
   ids?: readonly number[]
+  /** The old one is in trouble: the new one takes its place as soon as it is ready. */
+  isUrgent?: boolean
+  /** Asked when its turn comes. False: there is nothing to do any more. */
+  isWanted?: () => boolean
 }
 
 export interface ReloadsOptions {
@@ -43,6 +51,7 @@ export interface Reloads {
 
 interface UnderWay {
   generation: number
+  why: Why
   /** The new definition gives it other arguments or another environment: it may listen elsewhere. */
   toldOtherwise: boolean
   conducted: Conducted
@@ -63,14 +72,19 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     return turn
   }
 
-  async function run({ spec, by, ids }: ReloadRequest): Promise<RolloutOutcome> {
+  async function run(request: ReloadRequest): Promise<RolloutOutcome> {
+    const { by, message: why, ids, isUrgent = false, isWanted } = request
+    if (isWanted?.() === false) return { result: 'done', generation, replaced: 0 }
     const before = record().spec
+    const { spec = before } = request
     const chosen = ids ?? record().slots.map(({ id }) => id)
     generation =
       Math.max(generation, ...chosen.map((id) => slot(id)?.current().generation ?? 0)) + 1
     const toldOtherwise = !isSame(before.env, spec.env) || !isSame(before.args, spec.args)
     const mine: UnderWay = {
       generation,
+      // What the user asked for was a reload, whichever command it was.
+      why: { by: by === 'command' ? 'reload' : by, ...(why === undefined ? {} : { message: why }) },
       toldOtherwise,
       ready: new Set(),
       failed: undefined,
@@ -80,8 +94,9 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     const plan = {
       ids: chosen,
       maxSurge: spec.maxSurge,
-      minUptimeMs: spec.reloadMinUptimeMs,
-      soakMs: spec.soakMs,
+      minUptimeMs: isUrgent ? 0 : spec.reloadMinUptimeMs,
+      // Nobody wants the one back that was to go.
+      soakMs: isUrgent ? 0 : spec.soakMs,
     }
     const ended = new Promise<RolloutEnd>((resolve) => {
       // The first effects come while it is made; they need to find it.
@@ -96,7 +111,7 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     })
     const end = await ended
     underWay = undefined
-    if (end.result !== 'rolled-back') commit(spec)
+    if (end.result !== 'rolled-back' && request.spec !== undefined) commit(spec)
     const message =
       end.failure?.message ?? (end.result === 'superseded' ? `superseded (${by})` : undefined)
     emit({
@@ -139,7 +154,7 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
         break
       case 'promote':
         progress('in service')
-        target.promote(effect.keepOld)
+        target.promote(effect.keepOld, mine.why)
         break
       case 'discard':
         progress('removed')
@@ -199,7 +214,8 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     if (!mine.ready.has(report.id)) return
     // It was ready, and is not any more: it died, or its probe failed, while it was to prove itself.
     mine.ready.delete(report.id)
-    void rising.outputWritten().then(() => fail(mine, target, lostOutcome(rising.report())))
+    mine.conducted.send({ type: 'lost', id: report.id })
+    void lost(rising).then((outcome) => fail(mine, target, outcome))
   }
 
   function listensLike(report: InstanceReport, target: Slot): boolean {
@@ -226,6 +242,8 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     const mine = underWay
     const target = slot(report.id)
     if (target === undefined || ['draining', 'stopping', 'stopped'].includes(report.phase)) return
+    // A pause is not a failure, and what does not end is told by a death.
+    if (report.phase === 'unready' && target.current().isSilent()) return
     void target
       .current()
       .outputWritten()
@@ -246,21 +264,28 @@ function isSame(a: unknown, b: unknown): boolean {
 }
 
 /** To end with exit code 0 is no success where something was to come up. */
-function asFailure(outcome: InstanceOutcome, { lastExit }: InstanceReport): InstanceOutcome {
-  if (outcome.result === 'timed-out' || lastExit === undefined) return outcome
+function asFailure(
+  outcome: InstanceOutcome,
+  { lastExit, generation }: InstanceReport,
+): InstanceOutcome {
+  if (outcome.result === 'timed-out' || lastExit?.generation !== generation) return outcome
   const message = outcome.message ?? `${describeExit(lastExit)}, before it was ready`
   return { ...outcome, result: 'failed', message, exit: lastExit }
 }
 
-function lostOutcome({ id, number, lastExit }: InstanceReport): InstanceOutcome {
-  return {
-    id,
-    number,
-    result: 'failed',
-    ...(lastExit === undefined
-      ? { message: 'lost its readiness' }
-      : { exit: lastExit, message: describeDeath(lastExit) }),
-  }
+/** Waits for the end of one that a guard is ending. */
+async function lost(rising: Runner): Promise<InstanceOutcome> {
+  while (['draining', 'stopping'].includes(rising.report().phase)) await rising.nextOutcome()
+  await rising.outputWritten()
+  return lostOutcome(rising.report())
+}
+
+function lostOutcome(report: InstanceReport): InstanceOutcome {
+  const { id, number, lastExit, notes, generation } = report
+  const base = { id, number, result: 'failed' } as const
+  if (lastExit?.generation === generation)
+    return { ...base, exit: lastExit, message: describeDeath(lastExit) }
+  return { ...base, message: ['lost its readiness', ...notes].join('; ') }
 }
 
 function describeDeath(exit: ExitReason): string {
