@@ -6,7 +6,7 @@ import { ALIVE_PHASES, type InstanceState, type InstanceView } from '../../src/c
 export interface InstanceCache {
   update: (state: InstanceState) => void
   remove(id: number): void
-  /** A slot that no supervisor has spoken of yet is about to start, where it should run. */
+  /** A slot that no supervisor has started yet is about to start, where it should run. */
   of(record: AppRecord): InstanceState[]
   find(id: number): InstanceState | undefined
   all(): InstanceState[]
@@ -21,7 +21,11 @@ export function createInstanceCache(): InstanceCache {
     remove(id) {
       states.delete(id)
     },
-    of: (record) => record.slots.map((slot) => states.get(slot.id) ?? neverSeen(record, slot)),
+    of: (record) =>
+      record.slots.map((slot) => {
+        const state = states.get(slot.id)
+        return state === undefined || isUntouched(state) ? notStarted(record, slot) : state
+      }),
     find: (id) => states.get(id),
     all: () => [...states.values()],
   }
@@ -36,7 +40,12 @@ export function isActive(state: InstanceState): boolean {
   return isAlive(state) || state.phase === 'backoff'
 }
 
-function neverSeen(record: AppRecord, { id, number, desired }: SlotRecord): InstanceState {
+/** Defined at its supervisor, and no more. */
+function isUntouched({ phase, startedAt }: InstanceState): boolean {
+  return phase === 'stopped' && startedAt === 0
+}
+
+function notStarted(record: AppRecord, { id, number, desired }: SlotRecord): InstanceState {
   return {
     id,
     app: record.key,

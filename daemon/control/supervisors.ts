@@ -249,7 +249,7 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
     dropAt,
     async upgradeAll(program) {
       const upgraded: UpgradedSupervisor[] = []
-      for (const one of [...links.values()].filter((link) => link.isConnected())) {
+      for (const one of [...links.values()].filter((other) => other.isConnected())) {
         const slowest = hostedBy(one.id).map(({ spec }) => spec.listenTimeoutMs)
         try {
           const { pid } = await one.upgrade(program, Math.max(0, ...slowest) + UPGRADE_MS)

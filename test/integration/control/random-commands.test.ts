@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 
 import { parseScale } from '../../../daemon/control/definitions.ts'
 import { pidStart } from '../../../daemon/kernel/process-identity.ts'
-import { TRANSITIONAL_PHASES } from '../../../src/contract/instance.ts'
+import { type InstanceView, TRANSITIONAL_PHASES } from '../../../src/contract/instance.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { processesOf } from '../../helpers/processes.ts'
 import { seededRandom } from '../../helpers/random.ts'
@@ -15,7 +15,7 @@ import {
 import { until } from '../../helpers/until.ts'
 
 const NAMES = ['web', 'api', 'fork']
-const COMMANDS = 120
+const COMMANDS = 80
 const SEED = Number(process.env['LBM_TEST_SEED'] ?? 11)
 
 /** What should be there, by name: how many instances, and whether they run. */
@@ -133,6 +133,15 @@ function countOf(to: string, current: number): number {
   }
 }
 
+function summary(list: readonly InstanceView[]): Model {
+  const found: Model = new Map()
+  for (const { name, phase } of list) {
+    const app = found.get(name) ?? { count: 0, running: true }
+    found.set(name, { count: app.count + 1, running: app.running && phase === 'ready' })
+  }
+  return found
+}
+
 function tryKill(pid: number): void {
   try {
     process.kill(pid, 'SIGKILL')
@@ -159,12 +168,7 @@ test(
         await commands[command]?.(world, name)
       }
       await daemon.listed((list) => list.every(({ phase }) => !TRANSITIONAL_PHASES.includes(phase)))
-      const found = new Map<string, { count: number; running: boolean }>()
-      for (const { name, phase } of await daemon.list()) {
-        const app = found.get(name) ?? { count: 0, running: true }
-        found.set(name, { count: app.count + 1, running: app.running && phase === 'ready' })
-      }
-      expect(found).toEqual(world.model)
+      expect(summary(await daemon.list())).toEqual(world.model)
       const running = [...world.model.values()].filter((app) => app.running)
       const instances = processesOf(daemon.home.root).filter(({ command }) =>
         command.includes('http.cjs'),

@@ -13,6 +13,7 @@ import { join } from 'node:path'
 
 import { afterEach, beforeEach, expect, test } from 'vitest'
 
+import { parseState } from '../../../daemon/control/state-format.ts'
 import { openStore, type Store } from '../../../daemon/control/store.ts'
 import { sampleRecord } from '../../helpers/sample-spec.ts'
 
@@ -75,19 +76,32 @@ test('ids: never given again, but from 0 once the list is empty', async () => {
   expect(store.allocateId()).toBe(0)
 })
 
-test('cut off at every byte → this state or the one before, and a warning', async () => {
+test('cut off at every byte → no state, or all of it', async () => {
   await saveOneThenTwo()
   const whole = readFileSync(path)
-  for (let length = 0; length < whole.length; length += 1) {
+  for (let length = 0; length <= whole.length; length += 1) {
+    const read = parseState(path, whole.subarray(0, length).toString())
+    const isWhole = length >= whole.length - 1 // but for the newline at its end
+    expect('state' in read ? read.state.apps.length : 0).toBe(isWhole ? 2 : 0)
+  }
+})
+
+test('cut off → the state before it is used, the file set aside, and both told', async () => {
+  await saveOneThenTwo()
+  const whole = readFileSync(path)
+  for (const length of [0, 1, 100, whole.length - 2]) {
     const here = join(folder, `cut-${length}`, 'state.json')
     mkdirSync(join(here, '..'))
     writeFileSync(here, whole.subarray(0, length))
     copyFileSync(`${path}.bak`, `${here}.bak`)
     const store = openStore(here)
-    const isWhole = store.warnings.length === 0
-    expect(keys(store)).toEqual(isWhole ? ['one', 'two'] : ['one'])
-    expect(store.isTrusted).toBe(isWhole)
-    rmSync(join(here, '..'), { recursive: true })
+    expect([keys(store), store.isTrusted, store.warnings]).toEqual([
+      ['one'],
+      false,
+      [expect.stringContaining('was set aside as'), expect.stringContaining('state.json.bak')],
+    ])
+    await store.saved()
+    expect(openStore(here).isTrusted).toBe(true)
   }
 })
 
