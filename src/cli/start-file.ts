@@ -9,6 +9,7 @@ import { type FileOptions, loadApps } from './load-apps.ts'
 import { sayOutcomes } from './output/outcomes.ts'
 import { sayReloads } from './output/rollouts.ts'
 import type { Say } from './output/say.ts'
+import { withProgress } from './reload-progress.ts'
 
 export interface FileAction extends FileOptions {
   wait: boolean
@@ -81,11 +82,9 @@ async function changePresent(
     sayOutcomes(say, apps)
     return apps
   }
-  const { apps } = await ask(
-    cli,
-    'app.reload',
-    { selectors, specs, supersede, rollback: false },
-    { signal },
+  const params = { selectors, specs, supersede, rollback: false }
+  const { apps } = await withProgress(cli, say, selectors, () =>
+    ask(cli, 'app.reload', params, { signal }),
   )
   sayReloads(say, apps)
   return apps

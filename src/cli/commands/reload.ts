@@ -6,6 +6,7 @@ import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
 import { sayReloads } from '../output/rollouts.ts'
 import { type Say, sayFor } from '../output/say.ts'
+import { withProgress } from '../reload-progress.ts'
 import { sortWords } from '../selectors.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
 import { addChangeOptions, type ChangeOptions, collectOnly } from './restart.ts'
@@ -94,7 +95,9 @@ async function reloadNames(
     ...(updateEnv ? { env: shellEnvironment(cli.io.env) } : {}),
     ...(specs.length > 0 ? { specs } : {}),
   }
-  const { apps } = await askAbout(cli, names, 'app.reload', params, { signal })
+  const { apps } = await withProgress(cli, say, names, () =>
+    askAbout(cli, names, 'app.reload', params, { signal }),
+  )
   sayReloads(say, apps)
   return apps
 }
