@@ -10,8 +10,8 @@ import { daemonMethods, type Ending } from './daemon.ts'
 import { inspectMethods, subscribe } from './inspect.ts'
 import { instanceMethods } from './instances.ts'
 import { restartMethods } from './restart.ts'
+import { savedListMethods } from './saved-list.ts'
 import { startMethods } from './start.ts'
-import { stateMethods } from './state.ts'
 import { stopMethods } from './stop.ts'
 
 export interface DaemonMethodsOptions {
@@ -36,7 +36,7 @@ export function daemonServes(
     ...stopMethods(control),
     ...restartMethods(control),
     ...instanceMethods(control, options.reopenOwnLog),
-    ...stateMethods(control),
+    ...savedListMethods(control),
   }
   const table = refusingWhen(isEnding, checkedMethods(daemonSchemas, shared))
 

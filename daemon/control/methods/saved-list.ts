@@ -13,7 +13,7 @@ import { desiredRunning, newRecord } from '../definitions.ts'
 import { formatState, parseState } from '../state-format.ts'
 import { allWith, forEachApp } from './selected.ts'
 
-export function stateMethods(
+export function savedListMethods(
   control: Control,
 ): Pick<Implementation<DaemonApi>, 'state.save' | 'state.resurrect'> {
   const { store, supervisors, instances, clock, home } = control
