@@ -2,7 +2,7 @@
 
 import type { Socket } from 'node:net'
 
-import type { AnyServer } from './node-internals.ts'
+import type { AnyServer, ServedSocket } from './node-internals.ts'
 import type { Servers } from './servers.ts'
 
 /** RFC 6455: unmasked close frame with status 1001, "going away". */
@@ -17,12 +17,6 @@ interface Http2Session {
   closed: boolean
   close(): void
   once(event: 'close', run: () => void): void
-}
-
-interface ServedSocket extends Socket {
-  server?: AnyServer
-  /** HTTP's parser; null once the connection was upgraded. */
-  parser?: object | null
 }
 
 interface WebSocketLike {

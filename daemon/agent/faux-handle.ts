@@ -41,12 +41,15 @@ export function createFauxHandle({ sockname, closed }: FauxHandleOptions): FauxH
     },
     close(done) {
       if (!isClosed) {
-        isClosed = true
-        handle.unref?.()
-        handle.refrain()
+        handle.closeOnly?.()
         closed()
       }
       if (done !== undefined) process.nextTick(done)
+    },
+    closeOnly() {
+      isClosed = true
+      handle.unref?.()
+      handle.refrain()
     },
     acceptFrom(from) {
       if (from === listening) return

@@ -13,10 +13,17 @@ interface ServerOptions {
   highWaterMark?: number
 }
 
-export function injectConnection(server: AnyServer, client: NativeHandle, read: Buffer): void {
+/** @param done runs when the server has the connection */
+export function injectConnection(
+  server: AnyServer,
+  client: NativeHandle,
+  read: Buffer,
+  done: (socket: Socket) => void,
+): void {
   const socket = createSocket(server, client)
   if (read.length > 0) socket.unshift(read)
   hand(server, socket)
+  done(socket)
 }
 
 export function createSocket(

@@ -47,13 +47,13 @@ interface Held {
 const DEFAULT_BACKLOG = 511
 
 /** Takes a connection of which something was read already. */
-type Take = (server: AnyServer, client: NativeHandle, read: Buffer) => void
+export type TakeConnection = (server: AnyServer, client: NativeHandle, read: Buffer) => void
 
 export function listenThroughSupervisor(
   channel: Channel,
   servers: Servers,
   requests: Requests,
-  take: Take,
+  take: TakeConnection,
 ): void {
   const held = new Map<string, Held>()
 

@@ -1,7 +1,7 @@
 /**
  * Fork mode: `cluster.isPrimary` stays true and listening is as synchronous as under plain node. The process binds by
- * itself and gives the supervisor a copy of the socket; a later process of the app then finds the address taken and
- * asks the supervisor for that copy.
+ * itself and gives the supervisor a copy of the socket; a later process of the app then finds the address taken, asks
+ * the supervisor, and accepts from that copy once it is in rotation.
  */
 
 import net from 'node:net'
@@ -10,18 +10,28 @@ import { resolve } from 'node:path'
 
 import { type ListenQuery, listenerKey } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
+import { createFauxHandle } from './faux-handle.ts'
 import { acquireIndex } from './listen-index.ts'
-import type { AnyServer, Listen2, NativeHandle } from './node-internals.ts'
-import { bind, bindsItself, checkBound, tellWhenClosed } from './own-bind.ts'
+import { type AnyServer, copyOwner, type Listen2, type NativeHandle } from './node-internals.ts'
+import { bind, bindsItself, checkBound, nameOf, tellWhenClosed } from './own-bind.ts'
 import type { Requests } from './requests.ts'
 import { shareTicketKeys } from './ticket-keys.ts'
 
 const UV_READABLE = 1
 const UV_WRITABLE = 2
+const DEFAULT_BACKLOG = 511
+
+interface Held {
+  server: AnyServer
+  query: ListenQuery
+  /** The app closed the server. */
+  closed: () => void
+}
 
 export function listenAsPlainNode(channel: Channel, requests: Requests): void {
   const prototype = net.Server.prototype as unknown as { _listen2: Listen2 }
   const listen2 = prototype._listen2
+  const held = new Map<string, Held>()
 
   prototype._listen2 = function (address, port, addressType, backlog, fd, flags) {
     const listenOn = (handle: NativeHandle): void => {
@@ -45,20 +55,11 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
       // Port 0 asks for a port that nobody had before.
       if (this._handle === bound && port !== 0) offer(this, bound, query, release)
       else release()
-      return
-    }
-    if (bound !== -constants.errno.EADDRINUSE && bound !== -constants.errno.EACCES) {
+    } else if (bound === -constants.errno.EADDRINUSE || bound === -constants.errno.EACCES) {
+      ask(this, query, release, listenOn)
+    } else {
       release()
       listenOn(failing(bound))
-      return
-    }
-    ask(this, query, release, listenOn)
-  }
-
-  function closed(query: ListenQuery, release: () => void): () => void {
-    return () => {
-      release()
-      channel.send({ act: 'close', key: listenerKey(query) })
     }
   }
 
@@ -68,8 +69,24 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     query: ListenQuery,
     release: () => void,
   ): void {
+    const entry = hold(server, query, release)
     requests.offer(query, handle, (reply) => shareTicketKeys(server, reply.ticketKeys))
-    tellWhenClosed(handle, closed(query, release))
+    tellWhenClosed(handle, entry.closed)
+  }
+
+  function hold(server: AnyServer, query: ListenQuery, release: () => void): Held {
+    const key = listenerKey(query)
+    const entry: Held = {
+      server,
+      query,
+      closed() {
+        held.delete(key)
+        release()
+        channel.send({ act: 'close', key })
+      },
+    }
+    held.set(key, entry)
+    return entry
   }
 
   function ask(
@@ -83,25 +100,64 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     const listening = server._listeningId
     // Later: net.js calls fchmod() on a socket's handle when listen() has returned.
     process.nextTick(() => {
-      requests.listen(query, false, (reply, handle) => {
-        const shared = handle as NativeHandle | undefined
+      requests.listen(query, false, (reply) => {
         const isWanted = server._handle === placeholder && server._listeningId === listening
         if (isWanted) server._handle = null
-        if (reply.errno !== undefined || shared === undefined) {
+        if (reply.errno !== undefined || !isWanted) {
           release()
           if (isWanted) listenOn(failing(reply.errno ?? -constants.errno.EADDRINUSE))
+          else channel.send({ act: 'close', key: reply.key })
           return
         }
-        tellWhenClosed(shared, closed(query, release))
-        if (!isWanted) {
-          shared.close()
-          return
-        }
+        const { closed } = hold(server, query, release)
         shareTicketKeys(server, reply.ticketKeys)
-        listenOn(shared)
+        listenOn(createFauxHandle({ sockname: socketNameOf(query, reply.sockname), closed }))
       })
     })
   }
+
+  // Whoever accepts has the socket itself for a handle, as under plain node: an app may pass it on to its children.
+  channel.on('accept', ({ key }, handle) => {
+    const from = handle as NativeHandle | undefined
+    const entry = held.get(key)
+    if (entry === undefined || from === undefined) {
+      from?.close()
+      return
+    }
+    exchange(entry.server, tellWhenClosed(from, entry.closed))
+    from.listen?.(entry.query.backlog || DEFAULT_BACKLOG)
+  })
+  channel.on('refrain', ({ key }) => {
+    const entry = held.get(key)
+    if (entry === undefined || entry.server._handle === null) return
+    const sockname = socketNameOf(entry.query, nameOf(entry.server._handle))
+    exchange(entry.server, createFauxHandle({ sockname, closed: entry.closed }))
+  })
+}
+
+/** The server goes on with another handle, and does not notice. */
+function exchange(server: AnyServer, handle: NativeHandle): void {
+  const before = server._handle
+  if (before === null) {
+    handle.close()
+    return
+  }
+  if (before.onconnection !== undefined) handle.onconnection = before.onconnection
+  copyOwner(before, handle)
+  server._handle = handle
+  if (server._unref === true) handle.unref?.()
+  // Quietly: the app did not close it. What this turn of the loop finds in its queue is accepted still.
+  setImmediate(() => closeQuietly(before))
+}
+
+function closeQuietly(handle: NativeHandle): void {
+  const { closeOnly } = handle
+  if (closeOnly === undefined) handle.close()
+  else closeOnly.call(handle)
+}
+
+function socketNameOf({ addressType }: ListenQuery, name: object | undefined): object | undefined {
+  return addressType === -1 ? undefined : name
 }
 
 function queryOf(

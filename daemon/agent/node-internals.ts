@@ -1,9 +1,12 @@
 /** The parts of Node's own objects that the agent touches; the same on Node 20, 22 and 24. */
 
-import type { AddressInfo, Server } from 'node:net'
+import type { ServerResponse } from 'node:http'
+import type { AddressInfo, Server, Socket } from 'node:net'
 
 export interface NativeHandle {
   close(done?: () => void): void
+  /** Closes it without telling that it is closed. */
+  closeOnly?(): void
   ref?(): void
   unref?(): void
   listen?(backlog: number): number
@@ -20,6 +23,7 @@ export interface ServerInternals {
   _handle: NativeHandle | null
   _connections: number
   _listeningId: number
+  _unref?: boolean
   maxConnections?: number
   dropMaxConnection?: boolean
   ticketKeys?: Buffer
@@ -61,4 +65,37 @@ export function placeOf(address: string | AddressInfo | null): Place | undefined
   return typeof address === 'string'
     ? { address, port: -1 }
     : { address: address.address, port: address.port }
+}
+
+/** A socket that a server was given. */
+export interface ServedSocket extends Socket {
+  server?: AnyServer
+  /** HTTP's; null once the connection was upgraded. */
+  parser?: { onIncoming?: (request: unknown, shouldKeepAlive: boolean) => unknown } | null
+  /** The answer under way. */
+  _httpMessage?: ServerResponse | null
+  _readableState?: { ended: boolean }
+}
+
+let ownerSymbol: symbol | undefined
+
+type Owned = Record<symbol, ServedSocket | undefined>
+
+function findOwnerSymbol(handle: NativeHandle): symbol | undefined {
+  ownerSymbol ??= Object.getOwnPropertySymbols(handle).find(
+    ({ description }) => description === 'owner_symbol',
+  )
+  return ownerSymbol
+}
+
+/** The socket that net.js made for a handle; undefined when the server would not have it. */
+export function ownerOf(handle: NativeHandle): ServedSocket | undefined {
+  const symbol = findOwnerSymbol(handle)
+  return symbol === undefined ? undefined : (handle as unknown as Owned)[symbol]
+}
+
+/** net.js finds the server of a handle by it. */
+export function copyOwner(from: NativeHandle, to: NativeHandle): void {
+  const symbol = findOwnerSymbol(from)
+  if (symbol !== undefined) (to as unknown as Owned)[symbol] = (from as unknown as Owned)[symbol]
 }

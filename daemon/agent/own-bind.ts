@@ -38,9 +38,7 @@ export function bind(
 /** libuv tells EADDRINUSE only at listen(), which on an unbound socket would bind to a random port. */
 export function checkBound(handle: NativeHandle | number, port: number): NativeHandle | number {
   if (typeof handle === 'number' || port === 0) return handle
-  const name: { port?: number } = {}
-  handle.getsockname?.(name)
-  if (name.port === port) return handle
+  if (nameOf(handle).port === port) return handle
   handle.close()
   return -constants.errno.EADDRINUSE
 }
@@ -62,12 +60,23 @@ export function openUdp(socket: object, fd: number): NativeHandle | number {
   return errno === 0 ? handle : errno
 }
 
+/** `closed` runs when somebody calls `close()`; `closeOnly()` passes it by. */
 export function tellWhenClosed(handle: NativeHandle, closed: () => void): NativeHandle {
   const { close } = handle
+  handle.closeOnly = () => {
+    handle.close = close
+    handle.close()
+  }
   handle.close = (done) => {
     handle.close = close
     closed()
     handle.close(done)
   }
   return handle
+}
+
+export function nameOf(handle: NativeHandle): { port?: number } {
+  const name = {}
+  handle.getsockname?.(name)
+  return name
 }

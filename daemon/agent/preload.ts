@@ -8,7 +8,7 @@ import { noticeFailing } from './failing.ts'
 import { reportFaults } from './faults.ts'
 import { countRequests } from './http-requests.ts'
 import { injectConnection } from './inject.ts'
-import { listenThroughSupervisor } from './listen-cluster.ts'
+import { listenThroughSupervisor, type TakeConnection } from './listen-cluster.ts'
 import { bindThroughSupervisor } from './listen-datagram.ts'
 import { listenAsPlainNode } from './listen-fork.ts'
 import { reportWhenLoaded } from './loaded.ts'
@@ -16,7 +16,7 @@ import { stopWhenOrphaned } from './orphan.ts'
 import { expectProxyHeader } from './proxy-header.ts'
 import { reportLoad } from './reports.ts'
 import { createRequests } from './requests.ts'
-import { watchServers } from './servers.ts'
+import { type Servers, watchServers } from './servers.ts'
 import { makeOutputBlocking } from './stdio.ts'
 import { followTicketKeys } from './ticket-keys.ts'
 import { hideFromChildren } from './traces.ts'
@@ -31,26 +31,31 @@ function start(config: AgentConfig): void {
   const channel = openChannel()
   const requests = createRequests(channel)
   const servers = watchServers(channel)
+  const take = connectionTaker(config, servers)
   if (config.mode === 'fork') {
     listenAsPlainNode(channel, requests)
     bindThroughSupervisor(channel, servers, requests)
   } else {
-    const take = config.proxyProtocol ? expectProxyHeader : injectConnection
     listenThroughSupervisor(channel, servers, requests, take)
     behaveAsClusterWorker(servers)
   }
-  const failing = noticeFailing(channel)
-  servers.intercept((server, client) => {
-    failing.watch(client)
-    if (config.proxyProtocol) expectProxyHeader(server, client, Buffer.alloc(0))
-    return config.proxyProtocol
-  })
+  if (config.proxyProtocol)
+    servers.takeOver((server, client) => take(server, client, Buffer.alloc(0)))
+  noticeFailing(channel, servers)
   followTicketKeys(channel)
-  const counts = countRequests()
+  const counts = countRequests(servers)
   const drain = createDrain(servers, counts)
   channel.on('drain', (options) => drain(options, () => channel.send({ act: 'drained' })))
   reportFaults(channel)
   reportWhenLoaded(channel)
   reportLoad(channel, servers, counts, config.reportMs)
   stopWhenOrphaned(drain)
+}
+
+function connectionTaker(config: AgentConfig, servers: Servers): TakeConnection {
+  const give = config.proxyProtocol ? expectProxyHeader : injectConnection
+  return (server, client, read) => {
+    servers.connecting(client)
+    give(server, client, read, servers.connected)
+  }
 }

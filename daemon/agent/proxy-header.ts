@@ -9,8 +9,13 @@ import type { AnyServer, NativeHandle } from './node-internals.ts'
 /** A proxy sends the header with its first packet. */
 const MAX_MS = 3000
 
-/** @param read what was read of it already */
-export function expectProxyHeader(server: AnyServer, client: NativeHandle, read: Buffer): void {
+/** @param read what was read of it already @param done runs when the server has the connection */
+export function expectProxyHeader(
+  server: AnyServer,
+  client: NativeHandle,
+  read: Buffer,
+  done: (socket: Socket) => void,
+): void {
   const socket = createSocket(server, client, { paused: false })
   const timer = setTimeout(() => socket.destroy(), MAX_MS)
   let bytes = read
@@ -28,7 +33,10 @@ export function expectProxyHeader(server: AnyServer, client: NativeHandle, read:
     if (source !== undefined) client.getpeername = (out) => (Object.assign(out, source), 0)
     const rest = bytes.subarray(header.length)
     if (rest.length > 0) socket.unshift(rest)
-    afterRead(socket, () => hand(server, socket))
+    afterRead(socket, () => {
+      hand(server, socket)
+      done(socket)
+    })
   }
   const readMore = (): void => {
     const chunk = socket.read() as Buffer | null

@@ -4,7 +4,14 @@ import type { Socket } from 'node:dgram'
 import net from 'node:net'
 
 import type { Channel } from './channel.ts'
-import { type AnyServer, type Listen2, type NativeHandle, placeOf } from './node-internals.ts'
+import {
+  type AnyServer,
+  type Listen2,
+  type NativeHandle,
+  ownerOf,
+  placeOf,
+  type ServedSocket,
+} from './node-internals.ts'
 
 export interface Servers {
   all(): Iterable<AnyServer>
@@ -13,8 +20,15 @@ export interface Servers {
   openConnections(): number
   /** Connections since the start of the process. */
   accepted(): number
-  /** Runs for each connection, before its server sees it. @returns true to keep it from the server */
-  intercept(run: (server: AnyServer, client: NativeHandle) => boolean): void
+  /** Runs for each connection before its server is given it. */
+  beforeConnection(run: (client: NativeHandle) => void): void
+  /** Runs for each connection that a server was given. */
+  onConnection(run: (socket: ServedSocket) => void): void
+  /** A server is given a connection past its handle. */
+  connecting(client: NativeHandle): void
+  connected(socket: ServedSocket): void
+  /** Every connection comes here instead of to its server. */
+  takeOver(run: (server: AnyServer, client: NativeHandle) => void): void
   /** Runs once for each server, before it listens. */
   onServer(run: (server: AnyServer) => void): void
 }
@@ -26,7 +40,9 @@ export function watchServers(channel: Channel): Servers {
   const known = new WeakSet<object>()
   const servers = new Set<AnyServer>()
   const sockets = new Set<Socket>()
-  const interceptors: ((server: AnyServer, client: NativeHandle) => boolean)[] = []
+  const earlyLookers: ((client: NativeHandle) => void)[] = []
+  const lookers: ((socket: ServedSocket) => void)[] = []
+  let takesOver: ((server: AnyServer, client: NativeHandle) => void) | undefined
   let accepted = 0
   const watchers: ((server: AnyServer) => void)[] = []
   const prototype = net.Server.prototype as unknown as ServerPrototype
@@ -43,9 +59,28 @@ export function watchServers(channel: Channel): Servers {
     const { onconnection } = handle
     if (onconnection === undefined) return
     handle.onconnection = function (status, client) {
-      if (client !== undefined && interceptors.some((run) => run(server, client))) return
+      if (client === undefined) {
+        onconnection.call(this, status)
+        return
+      }
+      if (takesOver !== undefined) {
+        takesOver(server, client)
+        return
+      }
+      connecting(client)
       onconnection.call(this, status, client)
+      const socket = ownerOf(client)
+      if (socket !== undefined) connected(socket)
     }
+  }
+
+  function connecting(client: NativeHandle): void {
+    for (const look of earlyLookers) look(client)
+  }
+
+  function connected(socket: ServedSocket): void {
+    accepted += 1
+    for (const look of lookers) look(socket)
   }
 
   function add(server: AnyServer): void {
@@ -63,7 +98,6 @@ export function watchServers(channel: Channel): Servers {
       if (place !== undefined) channel.send({ act: 'closed', ...place })
       place = undefined
     })
-    server.on('connection', () => (accepted += 1))
     for (const watch of watchers) watch(server)
   }
 
@@ -89,7 +123,11 @@ export function watchServers(channel: Channel): Servers {
       return count
     },
     accepted: () => accepted,
-    intercept: (run) => void interceptors.push(run),
+    beforeConnection: (run) => void earlyLookers.push(run),
+    onConnection: (run) => void lookers.push(run),
+    connecting,
+    connected,
+    takeOver: (run) => void (takesOver = run),
     onServer: (run) => void watchers.push(run),
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Who accepts from which socket. `dispatched`: the supervisor, which hands connections out. `kernel`: the instances in
- * rotation, from the supervisor's socket. `own`: they again, each from a socket of its own. `shared` (fork mode, UDP): every
- * instance from the moment it listens.
+ * Who accepts from which socket. `dispatched`: the supervisor, which hands connections out. `kernel` (and fork
+ * mode): the instances in rotation, from the supervisor's socket. `own`: they again, each from a socket of its own.
+ * `shared` (UDP): every instance from the moment it listens.
  */
 
 import {
@@ -70,7 +70,8 @@ export function createListening(options: ListeningOptions): Listening {
   const listeners = createListeners()
 
   function howOf(listener: Listener): How {
-    if (mode === 'fork' || listener.udp) return 'shared'
+    if (listener.udp) return 'shared'
+    if (mode === 'fork') return 'kernel'
     if (listener.handle === undefined) return 'own'
     const { policy } = spec()
     return policy === 'kernel' || policy === 'reuseport' ? 'kernel' : 'dispatched'
@@ -142,8 +143,11 @@ export function createListening(options: ListeningOptions): Listening {
 
   /** Where nobody accepts yet, or not any more, connections come to the supervisor and wait. */
   function accept(listener: Listener): number {
+    // In fork mode they wait in the socket's own queue: the instance is the only one that ever accepts.
+    if (mode === 'fork') return 0
     const how = howOf(listener)
-    if (how !== 'dispatched' && (how !== 'kernel' || isAcceptedFrom(listener))) return 0
+    const waits = how === 'kernel' && mode === 'cluster' && !isAcceptedFrom(listener)
+    if (how !== 'dispatched' && !waits) return 0
     return startAccepting(listener, (client) => options.onConnection(listener.key, client))
   }
 
@@ -155,10 +159,8 @@ export function createListening(options: ListeningOptions): Listening {
   function adjust(state: MemberState, listener: Listener): void {
     const { key, handle } = listener
     const how = howOf(listener)
-    // Who listens on a socket of its own is the only one there at first, ready or not.
-    const isOnly = how === 'own' && !isAcceptedFrom(listener)
     const wanted =
-      (how === 'kernel' && isWanted(state)) || (how === 'own' && (isWanted(state) || isOnly))
+      (how === 'kernel' || how === 'own') && (isWanted(state) || isFirst(state, listener))
     if (wanted === state.accepting.has(key)) return
     if (!wanted) {
       state.accepting.delete(key)
@@ -174,6 +176,12 @@ export function createListening(options: ListeningOptions): Listening {
       { cmd: AGENT_COMMAND, act: 'accept', key, ...(giveBack && { giveBack }) },
       handle,
     )
+  }
+
+  /** Where nobody accepts and the supervisor cannot, a starting instance does, ready or not: as under plain node. */
+  function isFirst(state: MemberState, listener: Listener): boolean {
+    const isHelpless = mode === 'fork' || listener.handle === undefined
+    return isHelpless && !state.wasInRotation && !isAcceptedFrom(listener)
   }
 
   function adjustAll(listener: Listener): void {
@@ -229,6 +237,8 @@ export function createListening(options: ListeningOptions): Listening {
       const listener = listeners.adopt(query, handle as ListenHandle)
       listener.holders.add(state.id)
       state.listeners.add(listener.key)
+      // From what it has bound it accepts already.
+      state.accepting.add(listener.key)
       const { key } = listener
       const keys = ticketKeys.current()
       state.member.send({

@@ -12,6 +12,9 @@ test('fork mode: a replacement listens on the same socket while the old one drai
   expect(await get(port)).toBe(String(old?.pid))
   const next = app.spawn(0)
   expect(await next.when('listening')).toMatchObject({ port })
+  // Out of rotation it listens and accepts nothing.
+  for (let n = 0; n < 10; n++) expect(await get(port)).toBe(String(old?.pid))
+  app.balancer.setInRotation(next.memberId, true)
   await old?.drain({ idleMs: 50, timeoutMs: 1000 })
   await old?.kill('SIGINT')
   for (let n = 0; n < 10; n++) expect(await get(port)).toBe(String(next.pid))
