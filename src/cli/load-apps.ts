@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { loadConfigFile } from '../config/load.ts'
 import { definitionOf } from '../config/options.ts'
 import { parseJson } from '../config/parse-text.ts'
-import { readApps } from '../config/read-apps.ts'
+import { readApps, readNames } from '../config/read-apps.ts'
 import type { AppSpec } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
@@ -26,18 +26,14 @@ export async function loadApps(
   options: FileOptions & object,
   say?: Say,
 ): Promise<AppSpec[]> {
-  const cwd = currentFolder()
-  const value =
-    file === '-'
-      ? parseJson(readFileSync(0, 'utf8'), 'stdin')
-      : await loadConfigFile(resolve(cwd, file))
+  const value = await readValue(file)
   const overrides = definitionOf({ ...options })
   const { specs, warnings } = readApps(value, {
-    file: file === '-' ? 'stdin' : file,
-    cwd,
+    file: placeOf(file),
+    cwd: currentFolder(),
     env: cli.io.env,
     environmentName: options.env,
-    only: options.only?.flatMap((names) => names.split(/[\s,]+/)).filter((name) => name !== ''),
+    only: namesIn(options.only),
     strict: options.strict,
     overrides,
   })
@@ -53,4 +49,25 @@ export async function loadApps(
     })
   }
   return specs
+}
+
+/** Names of the apps of a file. @throws LbmError CONFIG_INVALID and what `readNames` throws */
+export async function loadNames(file: string, { only, env }: FileOptions): Promise<string[]> {
+  const value = await readValue(file)
+  return readNames(value, { file: placeOf(file), only: namesIn(only), environmentName: env })
+}
+
+async function readValue(file: string): Promise<unknown> {
+  return file === '-'
+    ? parseJson(readFileSync(0, 'utf8'), 'stdin')
+    : await loadConfigFile(resolve(currentFolder(), file))
+}
+
+function placeOf(file: string): string {
+  return file === '-' ? 'stdin' : file
+}
+
+/** `--only a,b --only c`. */
+function namesIn(only: string[] | undefined): string[] | undefined {
+  return only?.flatMap((names) => names.split(/[\s,]+/)).filter((name) => name !== '')
 }

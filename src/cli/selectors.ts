@@ -4,6 +4,7 @@ import { isConfigFileName } from '../config/config-file-name.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
 import { fetchViews } from './commands/list.ts'
+import type { FileOptions } from './load-apps.ts'
 
 export interface Words {
   /** `-` is JSON on stdin. */
@@ -23,15 +24,15 @@ export function sortWords(words: readonly string[]): Words {
 export async function expandSelectors(
   cli: Cli,
   words: readonly string[],
-  { only }: { only?: string[] | undefined } = {},
+  selection: FileOptions = {},
 ): Promise<string[]> {
   const { files, names } = sortWords(words)
   if (files.length === 0) return names
-  const { loadApps } = await import('./load-apps.ts')
+  const { loadNames } = await import('./load-apps.ts')
   const known = new Set((await fetchViews(cli)).map(({ name }) => name))
   const expanded = [...names]
   for (const file of files) {
-    const inFile = (await loadApps(cli, file, { only })).map(({ name }) => name)
+    const inFile = await loadNames(file, selection)
     const there = inFile.filter((name) => known.has(name))
     if (there.length === 0) throw noneThere(file, inFile)
     expanded.push(...there)

@@ -1,11 +1,12 @@
 /** From checked keys to a whole definition: defaults filled in, every path absolute. */
 
 import { userInfo } from 'node:os'
-import { basename, dirname, extname, resolve } from 'node:path'
+import { dirname, resolve } from 'node:path'
 
 import type { AppSpec, Mode } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
 import { resolveRunAs } from './accounts.ts'
+import { appName } from './app-name.ts'
 import { cpuCount, resolveInstances } from './cpu-count.ts'
 import { buildEnvironment } from './environment.ts'
 import { packageVersion } from './package-version.ts'
@@ -60,7 +61,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
   const logs = logSpec(app, cwd, context.env)
 
   const spec: AppSpec = {
-    name: nameOf(app, context.environmentName),
+    name: appName(app, context.environmentName),
     namespace: app.namespace ?? 'default',
     version: packageVersion(command === undefined ? dirname(script) : cwd),
     username: userInfo().username,
@@ -113,22 +114,6 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     raw: withoutEnvironments(context.raw),
   }
   return { spec, warnings }
-}
-
-function nameOf(app: CheckedApp, environmentName: string | undefined): string {
-  const base = app.name ?? defaultName(app.script ?? '')
-  const named =
-    app.append_env_to_name === true && environmentName !== undefined
-      ? `${base}-${environmentName}`
-      : base
-  return app.name_prefix === undefined ? named : `${app.name_prefix}:${named}`
-}
-
-/** PM2's: the last part of the path (of a command line, too) without its last extension. */
-function defaultName(script: string): string {
-  const last = basename(script)
-  const name = last.slice(0, last.length - extname(last).length)
-  return name === '' ? last : name
 }
 
 /** @throws LbmError CONFIG_INVALID for a cluster of something else than Node */

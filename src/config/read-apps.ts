@@ -2,6 +2,7 @@
 
 import type { AppSpec } from '../contract/app.ts'
 import { isLbmError, LbmError } from '../contract/errors.ts'
+import { appName } from './app-name.ts'
 import { buildSpec } from './app-spec.ts'
 import { checkApp, type CheckResult } from './check-app.ts'
 import { findApps } from './config-shape.ts'
@@ -27,6 +28,20 @@ export interface ReadContext {
 export interface ReadResult {
   specs: AppSpec[]
   warnings: string[]
+}
+
+/**
+ * Names only: what `stop` and `delete` need, whatever has become of the scripts.
+ * @throws LbmError CONFIG_INVALID when there is no app, USAGE when `only` matches nothing
+ */
+export function readNames(
+  value: unknown,
+  { file, only, environmentName }: Pick<ReadContext, 'file' | 'only' | 'environmentName'>,
+): string[] {
+  const names = findApps(value, file).map(({ definition }) =>
+    appName(checkApp(definition, (key) => key).app, environmentName),
+  )
+  return wanted(names, only, file)
 }
 
 interface Candidate {
@@ -74,8 +89,13 @@ export function readApps(value: unknown, context: ReadContext): ReadResult {
   refuse([...doubleNames(specs, file), ...dependencyProblems(specs, file)])
   const [firstFailure] = failures
   if (firstFailure !== undefined) throw joined(failures, firstFailure)
+  const names = wanted(
+    specs.map(({ name }) => name),
+    only,
+    file,
+  )
   return {
-    specs: wanted(specs, only, file),
+    specs: specs.filter(({ name }) => names.includes(name)),
     warnings: [...warnings, ...environmentWarnings(candidates, context)],
   }
 }
@@ -135,15 +155,14 @@ function isWanted(name: string | undefined, only: readonly string[] | undefined)
 }
 
 function wanted(
-  specs: readonly AppSpec[],
+  names: readonly string[],
   only: readonly string[] | undefined,
   file: string,
-): AppSpec[] {
-  const chosen = specs.filter(({ name }) => isWanted(name, only))
+): string[] {
+  const chosen = names.filter((name) => isWanted(name, only))
   if (chosen.length > 0) return chosen
-  const names = specs.map(({ name }) => name).join(', ')
   throw new LbmError('USAGE', `--only ${only?.join(',')}: ${file} has no such app.`, {
-    hint: `it has: ${names}`,
+    hint: `it has: ${names.join(', ')}`,
   })
 }
 

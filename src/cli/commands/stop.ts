@@ -10,6 +10,7 @@ import { collectOnly } from './restart.ts'
 
 export interface EndOptions {
   only?: string[]
+  env?: string
   timeout?: string
   json?: boolean
 }
@@ -20,6 +21,7 @@ export function addStop(program: Command, cli: Cli): void {
     .argument('<apps...>', 'name, id, namespace, /pattern/, all, or an ecosystem file')
     .description('end instances; they stay in the list')
     .option('--only <names>', 'ecosystem file: these apps only', collectOnly)
+    .option('--env <name>', 'ecosystem file: where the name of the app ends in it')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
     .addHelpText(
@@ -36,6 +38,7 @@ export function addDelete(program: Command, cli: Cli): void {
     .argument('<apps...>', 'name, id, namespace, /pattern/, all, or an ecosystem file')
     .description('end instances and forget them')
     .option('--only <names>', 'ecosystem file: these apps only', collectOnly)
+    .option('--env <name>', 'ecosystem file: where the name of the app ends in it')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
     .addHelpText('after', '\nExamples:\n  $ lbm delete api\n  $ lbm delete all')
@@ -49,7 +52,7 @@ export async function runEnd(
   options: EndOptions,
 ): Promise<void> {
   const say = await sayFor(options.json ? { ...cli, silent: true } : cli)
-  const selectors = await expandSelectors(cli, words, { only: options.only })
+  const selectors = await expandSelectors(cli, words, options)
   say.info(`${method === 'app.stop' ? 'Stopping' : 'Deleting'} ${words.join(' ')}`)
   const timeoutMs = parseTimeout(options.timeout)
   const { apps } = await waiting(cli, { timeoutMs, meanwhile: 'the stop goes on' }, (signal) =>

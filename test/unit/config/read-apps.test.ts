@@ -4,7 +4,12 @@ import { join } from 'node:path'
 
 import { afterAll, describe, expect, it, test } from 'vitest'
 
-import { readApps, type ReadContext, type ReadResult } from '../../../src/config/read-apps.ts'
+import {
+  readApps,
+  type ReadContext,
+  readNames,
+  type ReadResult,
+} from '../../../src/config/read-apps.ts'
 import { codeOf } from './code-of.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'lbm-read-'))
@@ -147,5 +152,20 @@ describe('keys of the command line', () => {
       overrides: { kill_timeout: '3s', instances: '2' },
     })
     expect(specs[0]).toMatchObject({ killTimeoutMs: 3000, instances: 2 })
+  })
+})
+
+describe('readNames', () => {
+  const value = [
+    { script: 'gone.js', instances: 'abc' },
+    { name: 'x', script: 'y', append_env_to_name: true },
+  ]
+  it('needs no script to be there, and no value to hold', () => {
+    expect(readNames(value, { file: 'eco.json' })).toEqual(['gone', 'x'])
+    expect(readNames(value, { file: 'eco.json', environmentName: 'production' })).toEqual([
+      'gone',
+      'x-production',
+    ])
+    expect(readNames(value, { file: 'eco.json', only: ['x'] })).toEqual(['x'])
   })
 })
