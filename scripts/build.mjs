@@ -16,6 +16,19 @@ const WHOLE = {
   agent: ['daemon/agent/preload.ts', 'daemon/agent/preload.cts'].find((path) => existsSync(path)),
 }
 
+/** For an ES module, the default of a CommonJS one is all that it exports. */
+const WRAPPERS = {
+  'index.mjs': `import index from './index.cjs'
+export * from './index.cjs'
+export default index.default
+`,
+  'index.d.mts': `import type { Lbm } from './types/src/client/index.js'
+export * from './types/src/client/index.js'
+declare const lbm: Lbm
+export default lbm
+`,
+}
+
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const define = { __LBM_VERSION__: JSON.stringify(version) }
 
@@ -33,9 +46,8 @@ try {
     inputs.push(...(await attempt(() => bundleWhole(options))))
   }
   writeFileSync(join(outdir, 'THIRD_PARTY_LICENSES.md'), collectLicenses(inputs))
-  // A wrapper, not a second bundle: a program that uses both import and require gets one client.
-  writeFileSync(join(outdir, 'index.mjs'), "export * from './index.cjs'\n")
-  writeFileSync(join(outdir, 'index.d.mts'), "export * from './types/src/client/index.js'\n")
+  // Not a second bundle: a program that uses both import and require gets one client.
+  for (const [file, text] of Object.entries(WRAPPERS)) writeFileSync(join(outdir, file), text)
   if (existsSync(SPLIT.index)) writeTypes(join(outdir, 'types'))
   swapIn(outdir)
 } finally {

@@ -1,10 +1,10 @@
 /** `start`, `restart` and `reload` of an ecosystem file: what is missing is started, what is there gets the new definition. */
 
 import { type ActionOutcome, failureOfActions } from '../client/failures.ts'
+import { inOrderOfNeed } from '../client/in-order-of-need.ts'
 import type { AppSpec } from '../contract/app.ts'
 import { ask, askStarting, type Cli } from './cli.ts'
 import { fetchViews } from './commands/list.ts'
-import { inOrderOfNeed } from './in-order-of-need.ts'
 import { type FileOptions, loadApps } from './load-apps.ts'
 import { sayOutcomes } from './output/outcomes.ts'
 import { sayReloads } from './output/rollouts.ts'

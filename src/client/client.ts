@@ -8,12 +8,14 @@ import type { AppDetail, AppOutcome, DaemonInfo } from '../contract/api.ts'
 import type { AppSpec, BalanceSpec } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { LbmEvent } from '../contract/events.ts'
+import type { HomePaths } from '../contract/home.ts'
 import type { InstanceView } from '../contract/instance.ts'
-import { call, isDaemonDown, type Method, type Params, type Result } from './call.ts'
-import { callStarting } from './ensure-daemon.ts'
+import { isDaemonDown } from './call.ts'
 import { subscribe } from './events.ts'
 import { type ActionOutcome, failureOfActions } from './failures.ts'
 import { resolveHome } from './home.ts'
+import type { StartFileOptions } from './start-file.ts'
+import { type AskOptions, type Wire, wireByCall } from './wire.ts'
 
 export interface ClientOptions {
   /** Default: `LBM_HOME`, or `~/.lbm`. */
@@ -22,13 +24,6 @@ export interface ClientOptions {
   env?: NodeJS.ProcessEnv
   /** What relative paths are relative to. Default: `process.cwd()`. */
   cwd?: string
-}
-
-export interface AskOptions {
-  /** Ends the wait, not the work. */
-  signal?: AbortSignal
-  /** The same after this time, with TIMED_OUT. */
-  timeoutMs?: number
 }
 
 export interface StartOptions extends AskOptions {
@@ -56,6 +51,8 @@ export interface Client {
   describe(apps: Selectors, options?: AskOptions): Promise<AppDetail[]>
   /** Starts the daemon first where none runs. Rejects with START_FAILED when an instance does not come up. */
   start(app: AppDefinition | string, options?: StartOptions): Promise<AppOutcome>
+  /** The apps of an ecosystem file: missing ones are started, the others get their new definition. */
+  startFile(file: string, options?: StartFileOptions): Promise<ActionOutcome[]>
   stop(apps: Selectors, options?: AskOptions): Promise<AppOutcome[]>
   restart(
     apps: Selectors,
@@ -96,6 +93,8 @@ export interface Client {
     options?: AskOptions,
   ): Promise<MessageReply[]>
   flush(apps: Selectors, options?: AskOptions): Promise<string[]>
+  /** Opens every log file anew, after somebody else rotated them. */
+  reopenLogs(options?: AskOptions): Promise<string[]>
   save(options?: AskOptions): Promise<string>
   resurrect(options?: AskOptions & { wait?: boolean }): Promise<AppOutcome[]>
   /** Ends every app and the daemon; resolves with the number of instances. */
@@ -106,19 +105,24 @@ export interface Client {
 
 const TRIGGER_TIMEOUT_MS = 10_000
 
+/** A client with a connection for each request: nothing to close, and a daemon that was replaced is found again. */
 export function createClient(options: ClientOptions = {}): Client {
   const env = options.env ?? process.env
-  const home = resolveHome(options.home === undefined ? env : { ...env, LBM_HOME: options.home })
-  const ask = <M extends Method>(
-    method: M,
-    params: Params<M>,
-    given: AskOptions = {},
-  ): Promise<Result<M>> => call(home.socket, method, params, { signal: signalOf(given) })
-  const askStarting = <M extends Method>(
-    method: M,
-    params: Params<M>,
-    given: AskOptions,
-  ): Promise<Result<M>> => callStarting({ home, env }, method, params, { signal: signalOf(given) })
+  const home = (): HomePaths => homeOf(options)
+  return clientOver(wireByCall({ home, env }), home, options)
+}
+
+/** Asked for when it is needed: the variables of a program may be set after its imports. */
+export function homeOf({ home, env = process.env }: ClientOptions): HomePaths {
+  return resolveHome(home === undefined ? env : { ...env, LBM_HOME: home })
+}
+
+export function clientOver(
+  { ask, askStarting }: Wire,
+  home: () => HomePaths,
+  options: ClientOptions,
+): Client {
+  const env = options.env ?? process.env
   const specOf = (app: AppDefinition | string, environment: string | undefined): AppSpec =>
     specFrom(
       typeof app === 'string' ? { script: app } : app,
@@ -147,6 +151,16 @@ export function createClient(options: ClientOptions = {}): Client {
         given,
       )
       return one(succeeded([outcome]))
+    },
+    async startFile(file, given = {}) {
+      const { startFile } = await import('./start-file.ts')
+      return succeeded(
+        await startFile({ ask, askStarting }, file, {
+          ...given,
+          cwd: options.cwd ?? process.cwd(),
+          env,
+        }),
+      )
     },
     stop: async (apps, given) =>
       succeeded((await ask('app.stop', { selectors: list(apps) }, given)).apps),
@@ -190,27 +204,17 @@ export function createClient(options: ClientOptions = {}): Client {
         .replies
     },
     flush: async (apps, given) => (await ask('app.flush', { selectors: list(apps) }, given)).files,
+    reopenLogs: async (given) => (await ask('logs.reopen', {}, given)).files,
     save: async (given) => (await ask('state.save', { force: true }, given)).path,
     resurrect: async ({ wait = true, ...given } = {}) =>
       succeeded((await askStarting('state.resurrect', { wait }, given)).apps),
     kill: async (given) => (await ask('daemon.kill', {}, given)).stopped,
-    events: (apps = 'all', given = {}) => subscribe(home.socket, list(apps), given.signal),
+    events: (apps = 'all', given = {}) => subscribe(home().socket, list(apps), given.signal),
   }
 }
 
 function list(apps: Selectors): string[] {
   return (typeof apps === 'string' || typeof apps === 'number' ? [apps] : apps).map(String)
-}
-
-function signalOf({ signal, timeoutMs }: AskOptions): AbortSignal | undefined {
-  if (timeoutMs === undefined) return signal
-  const timer = new AbortController()
-  const error = new LbmError(
-    'TIMED_OUT',
-    `No answer within ${timeoutMs} ms; what was begun goes on.`,
-  )
-  setTimeout(() => timer.abort(error), timeoutMs).unref()
-  return signal === undefined ? timer.signal : AbortSignal.any([signal, timer.signal])
 }
 
 function succeeded<T extends ActionOutcome>(apps: T[]): T[] {

@@ -1,4 +1,6 @@
-/** The programmatic API: `import { createClient } from 'lbm'`. */
+/** The programmatic API: `import lbm from 'lbm'`, or `import { connect } from 'lbm'`. */
+
+import { lbm } from './lbm.ts'
 
 export { type AppDefinition, type Config, defineConfig } from '../config/schema.ts'
 export { type AppDetail, type AppOutcome, type DaemonInfo } from '../contract/api.ts'
@@ -17,11 +19,18 @@ export {
   type Status,
 } from '../contract/instance.ts'
 export {
-  type AskOptions,
   type Client,
   type ClientOptions,
   createClient,
   type MessageReply,
   type StartOptions,
 } from './client.ts'
+export { connect, type Connection, type ConnectOptions } from './connect.ts'
 export { type ActionOutcome } from './failures.ts'
+export { type Lbm } from './lbm.ts'
+export { type StartFileOptions } from './start-file.ts'
+export { type AskOptions } from './wire.ts'
+
+// The one place where a default export is wanted: by those who write `import lbm from 'lbm'`.
+// oxlint-disable-next-line import/no-default-export
+export default lbm

@@ -3,9 +3,10 @@
 import * as v from 'valibot'
 
 import { APP_KEYS } from './app-keys.ts'
-import { environment, isRecord, type Kind, schemaOf } from './kinds.ts'
+import { environment, isRecord, type Kind } from './kinds.ts'
 import { canonicalKey, canonicalNestedKey, environmentName, knownSpellings } from './pm2-keys.ts'
 import { type Problem, unknownKey, wrongValue } from './problems.ts'
+import { schemaOf } from './schema-of.ts'
 import type { CheckedApp } from './schema.ts'
 
 export interface CheckResult {

@@ -3,8 +3,9 @@
 import * as v from 'valibot'
 
 import { APP_KEYS } from './app-keys.ts'
-import { isRecord, type JsonSchema, type Kind, schemaOf } from './kinds.ts'
+import { isRecord, type JsonSchema, type Kind } from './kinds.ts'
 import { ALIASES } from './pm2-keys.ts'
+import { schemaOf } from './schema-of.ts'
 
 /** Keys without a doc of their own. */
 const OF_PM2 = "Accepted for PM2's sake; lbm does the same without it."

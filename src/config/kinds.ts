@@ -17,11 +17,6 @@ export interface Kind<In, Out> {
 export type InputOf<K> = K extends Kind<infer In, unknown> ? In : never
 export type OutputOf<K> = K extends Kind<unknown, infer Out> ? Out : never
 
-/** The schema that a kind is. */
-export function schemaOf<In, Out>(of: Kind<In, Out>): v.GenericSchema<In, Out> {
-  return of as v.GenericSchema<In, Out>
-}
-
 export type JsonSchema = Record<string, unknown>
 
 /**

@@ -17,7 +17,6 @@ import {
   type Kind,
   oneOf,
   type OutputOf,
-  schemaOf,
   type OneOf,
   seconds,
   type Seconds,
@@ -28,6 +27,7 @@ import {
   words,
   type Words,
 } from './kinds.ts'
+import { schemaOf } from './schema-of.ts'
 
 /** An object with these keys; `shorthand` makes one out of a simpler value. */
 export type Group<Keys, Short = never> = Kind<

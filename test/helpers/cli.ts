@@ -107,7 +107,7 @@ export function newCli(defaults: RunOptions = {}): Cli {
   }
 }
 
-function startProgram(
+export function startProgram(
   file: string,
   args: readonly string[],
   { cwd, env, stdin, timeoutMs = 60_000 }: RunOptions,

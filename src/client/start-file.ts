@@ -1,0 +1,68 @@
+/** The apps of an ecosystem file: what is missing is started, what is there gets the new definition. */
+
+import { resolve } from 'node:path'
+
+import { loadConfigFile } from '../config/load.ts'
+import { readApps } from '../config/read-apps.ts'
+import { isDaemonDown } from './call.ts'
+import { type ActionOutcome, failureOfActions } from './failures.ts'
+import { inOrderOfNeed } from './in-order-of-need.ts'
+import type { AskOptions, Wire } from './wire.ts'
+
+export interface StartFileOptions extends AskOptions {
+  /** false: resolve after the spawn. Default: when every instance is ready. */
+  wait?: boolean
+  /** Adds what `env_<name>` holds. */
+  environment?: string
+  /** Names of the apps that are wanted. */
+  only?: readonly string[]
+  /** What becomes of an app that is there already. Default: `restart`, as PM2 does. */
+  existing?: 'restart' | 'reload'
+  /** Refuse unknown keys. */
+  strict?: boolean
+}
+
+interface Place {
+  cwd: string
+  env: NodeJS.ProcessEnv
+}
+
+/** @throws LbmError CONFIG_INVALID, or what an app's script lacks */
+export async function startFile(
+  wire: Wire,
+  file: string,
+  options: StartFileOptions & Place,
+): Promise<ActionOutcome[]> {
+  const { cwd, env, environment, only, strict, existing = 'restart', wait = true } = options
+  const value = await loadConfigFile(resolve(cwd, file))
+  const { specs } = readApps(value, { file, cwd, env, environmentName: environment, only, strict })
+  const known = await knownNames(wire)
+  const missing = specs.filter(({ name }) => !known.has(name))
+  const started = await inOrderOfNeed<ActionOutcome>(
+    missing,
+    async (spec) => {
+      const params = { spec, force: false, wait }
+      const { restarted: _, ...outcome } = await wire.askStarting('app.start', params, options)
+      return { outcome, isUp: failureOfActions([outcome]) === undefined }
+    },
+    // The failure of what it needs is what the caller hears of.
+    () => undefined,
+  )
+  const present = specs.filter(({ name }) => known.has(name))
+  if (present.length === 0) return started
+  const change = { selectors: present.map(({ name }) => name), specs: present }
+  const { apps } =
+    existing === 'restart'
+      ? await wire.ask('app.restart', { ...change, wait, rolling: false }, options)
+      : await wire.ask('app.reload', { ...change, supersede: false, rollback: false }, options)
+  return [...started, ...apps]
+}
+
+async function knownNames({ ask }: Wire): Promise<Set<string>> {
+  try {
+    return new Set((await ask('app.list', {})).instances.map(({ name }) => name))
+  } catch (error) {
+    if (isDaemonDown(error)) return new Set()
+    throw error
+  }
+}
