@@ -1,11 +1,11 @@
 import type { Command } from 'commander'
 
 import { isDaemonDown } from '../../client/call.ts'
+import type { LogSource, StreamChoice } from '../../client/logs/sources.ts'
 import type { AppDetail } from '../../contract/api.ts'
 import { LbmError } from '../../contract/errors.ts'
 import { ask, type Cli, homeOf } from '../cli.ts'
 import { DEFAULT_TIMESTAMP, type LineStyle } from '../logs/line-printer.ts'
-import type { LogSource, StreamChoice } from '../logs/sources.ts'
 import { expandSelectors } from '../selectors.ts'
 
 interface LogsOptions {
@@ -75,7 +75,7 @@ async function findSources(
   selectors: string[],
   choice: StreamChoice,
 ): Promise<LogSource[]> {
-  const { sourcesByName, sourcesOf } = await import('../logs/sources.ts')
+  const { sourcesByName, sourcesOf } = await import('../../client/logs/sources.ts')
   const home = homeOf(cli)
   let apps: AppDetail[]
   try {

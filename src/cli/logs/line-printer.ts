@@ -2,9 +2,9 @@
 
 import dayjs from 'dayjs'
 
+import type { LogSource } from '../../client/logs/sources.ts'
 import type { Io } from '../io.ts'
 import type { Paint, Palette } from '../output/palette.ts'
-import type { LogSource } from './sources.ts'
 
 export interface LineStyle {
   raw: boolean

@@ -4,12 +4,12 @@ import { closeSync, openSync, statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { openConnection } from '../../client/connection.ts'
+import { createFollower } from '../../client/logs/follow.ts'
+import type { LogSource } from '../../client/logs/sources.ts'
 import type { LbmEvent } from '../../contract/events.ts'
 import { type Cli, homeOf } from '../cli.ts'
 import { paletteFor } from '../io.ts'
-import { createFollower } from './follow.ts'
 import { createLinePrinter, type LineStyle, type PrintLine } from './line-printer.ts'
-import type { LogSource } from './sources.ts'
 import { readTail } from './tail.ts'
 
 export interface ShowLogs {
