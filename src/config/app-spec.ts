@@ -57,7 +57,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
   const runAs = resolveRunAs(app.uid, app.gid)
   if (runAs.home !== undefined && sources['HOME'] === 'shell') env['HOME'] = runAs.home
   const { script, command, runtime, ...program } = found
-  const mode = modeOf(app, found)
+  const { mode, warnings: modeWarnings } = modeOf(app, found)
   const logs = logSpec(app, cwd, context.env)
 
   const spec: AppSpec = {
@@ -113,25 +113,23 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     ...(context.source === undefined ? {} : { source: context.source }),
     raw: withoutEnvironments(context.raw),
   }
-  return { spec, warnings }
+  return { spec, warnings: [...warnings, ...modeWarnings] }
 }
 
-/** @throws LbmError CONFIG_INVALID for a cluster of something else than Node */
-function modeOf(app: CheckedApp, { runtime, interpreterName }: ResolvedScript): Mode {
-  if (app.execute_command === true) return 'fork'
+/** A cluster hands connections to Node programs; PM2's users ask for one of anything. */
+function modeOf(
+  app: CheckedApp,
+  { runtime, interpreterName }: ResolvedScript,
+): { mode: Mode; warnings: string[] } {
+  if (app.execute_command === true) return { mode: 'fork', warnings: [] }
   const asked = app.exec_mode?.replace('_mode', '') as Mode | undefined
   if (asked === 'cluster' && runtime !== 'node') {
     const what = interpreterName === 'none' ? 'a program of its own' : `run by ${interpreterName}`
-    throw new LbmError(
-      'CONFIG_INVALID',
-      `Cluster mode is for Node programs; ${app.script} is ${what}.`,
-      {
-        hint: 'leave exec_mode out: several instances run in fork mode, each on a port of its own',
-      },
-    )
+    const warning = `a cluster is for Node programs and ${app.script} is ${what}: it runs in fork mode, each instance on a port of its own`
+    return { mode: 'fork', warnings: [warning] }
   }
-  if (asked !== undefined) return asked
-  return app.instances !== undefined && runtime === 'node' ? 'cluster' : 'fork'
+  const implied = app.instances !== undefined && runtime === 'node' ? 'cluster' : 'fork'
+  return { mode: asked ?? implied, warnings: [] }
 }
 
 type Lifecycle = Pick<

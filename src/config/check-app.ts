@@ -25,7 +25,8 @@ export function checkApp(given: Record<string, unknown>, placeOf: PlaceOf): Chec
   const checked: Record<string, unknown> = {}
   const result: CheckResult = { app: { environments: {} }, raw: {}, problems: [], unknown: [] }
   for (const [written, value] of Object.entries(given)) {
-    if (value === undefined) continue
+    // PM2's users write `node_args: isProduction ? '…' : ''`; an empty key in YAML is null.
+    if (value === undefined || value === null || value === '') continue
     const place = placeOf(written)
     const key = canonicalKey(written)
     if (key !== undefined) {

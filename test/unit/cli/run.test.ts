@@ -122,7 +122,7 @@ describe('help and version', () => {
     await expect(stdout).toMatchFileSnapshot('../../fixtures/cli/help-start.txt')
   })
 
-  it('every command has a description, and examples or no operands to show', async () => {
+  it('every command has a help of its own', { timeout: 20_000 }, async () => {
     const { stdout } = await runIn(noHome, '--help')
     const names = stdout.match(/^ {2}([a-z][A-Za-z]+)/gm)?.map((name) => name.trim()) ?? []
     expect(names.length).toBeGreaterThan(25)

@@ -99,10 +99,14 @@ describe('mode and instances', () => {
     })
   })
 
-  it('a cluster of something else than Node is refused', () => {
-    expect(codeOf(() => spec({ script: 'sleep', exec_mode: 'cluster' })).message).toContain(
-      'Cluster mode is for Node programs',
+  it('a cluster of something else than Node runs in fork mode, with a warning', () => {
+    const { app, raw } = checkApp(
+      { script: 'sleep', exec_mode: 'cluster', instances: 2 },
+      (key) => key,
     )
+    const { spec: made, warnings } = buildSpec(app, { cwd: folder, env, raw })
+    expect(made).toMatchObject({ mode: 'fork', instances: 2 })
+    expect(warnings).toEqual([expect.stringContaining('a cluster is for Node programs')])
   })
 })
 

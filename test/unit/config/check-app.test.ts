@@ -11,8 +11,8 @@ interface Sample {
   bad: unknown[]
 }
 
-const text: Sample = { good: [['x', 'x']], bad: ['', 5, null, ['x']] }
-const word: Sample = { good: [['api', 'api']], bad: ['', 5, 'two\nlines', ' ', 'x'.repeat(201)] }
+const text: Sample = { good: [['x', 'x']], bad: [5, ['x']] }
+const word: Sample = { good: [['api', 'api']], bad: [5, 'two\nlines', ' ', 'x'.repeat(201)] }
 const flag: Sample = {
   good: [
     [true, true],
@@ -35,7 +35,7 @@ const duration: Sample = {
     ['5s', 5000],
     ['1.5h', 5_400_000],
   ],
-  bad: ['5 sec', -1, true, '', 'soon'],
+  bad: ['5 sec', -1, true, 'soon'],
 }
 const size: Sample = {
   good: [
@@ -72,7 +72,7 @@ const account: Sample = {
     ['33', 33],
     [33, 33],
   ],
-  bad: ['', -1, 1.5, true],
+  bad: [-1, 1.5, true],
 }
 const anything: Sample = { good: [[{ a: 1 }, { a: 1 }]], bad: [] }
 const probe: Sample = {
@@ -248,7 +248,7 @@ const SAMPLES: Record<keyof AppKeys, Sample> = {
       [true, true],
       ['x.log', 'x.log'],
     ],
-    bad: [5, ''],
+    bad: [5],
   },
   pid_file: text,
   merge_logs: flag,
@@ -395,6 +395,9 @@ it('env_<name> is kept by name, with text for values', () => {
   })
 })
 
-it('undefined is as if it were not there', () => {
-  expect(check({ script: undefined, name: undefined })).toMatchObject({ problems: [], raw: {} })
+it.each([undefined, null, ''])('%j is as if it were not there', (nothing) => {
+  expect(check({ script: nothing, instances: nothing, env: nothing })).toMatchObject({
+    problems: [],
+    raw: {},
+  })
 })
