@@ -24,7 +24,12 @@ const FAREWELL_MS = 1000
 /** Until the stop signal comes the process does not end of itself: the app's own clean-up would not run. */
 const HOLD_MS = 200
 
-export function createDrain(servers: Servers, counts: RequestCounts): Drain {
+/** @param leaveSlots stops accepting from what is not a server's own */
+export function createDrain(
+  servers: Servers,
+  counts: RequestCounts,
+  leaveSlots: () => void,
+): Drain {
   const sessions = watchSessions(servers)
   const sockets = watchSockets(servers)
   let started = false
@@ -36,6 +41,7 @@ export function createDrain(servers: Servers, counts: RequestCounts): Drain {
     const spreadMs = Math.min(MAX_SPREAD_MS, timeoutMs * SPREAD_SHARE)
     const greeted = new Set<object>()
     counts.closeConnections()
+    leaveSlots()
     for (const server of servers.all()) stopAccepting(server)
     sessions.close()
 

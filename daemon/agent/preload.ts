@@ -17,6 +17,7 @@ import { expectProxyHeader } from './proxy-header.ts'
 import { reportLoad } from './reports.ts'
 import { createRequests } from './requests.ts'
 import { type Servers, watchServers } from './servers.ts'
+import { acceptFromSlots } from './slots.ts'
 import { makeOutputBlocking } from './stdio.ts'
 import { followTicketKeys } from './ticket-keys.ts'
 import { hideFromChildren } from './traces.ts'
@@ -44,7 +45,8 @@ function start(config: AgentConfig): void {
   noticeFailing(channel, servers)
   followTicketKeys(channel)
   const counts = countRequests(servers)
-  const drain = createDrain(servers, counts)
+  const slots = acceptFromSlots(channel, servers, config.slots)
+  const drain = createDrain(servers, counts, slots.leaveAll)
   channel.on('drain', (options) => drain(options, () => channel.send({ act: 'drained' })))
   reportFaults(channel)
   reportWhenLoaded(channel)

@@ -22,6 +22,7 @@ import { type LogSink, openLogSink } from './logs/log-sink.ts'
 import { describeBindFailure } from './port-holder.ts'
 import { createReloads, type ReloadRequest } from './rollout/reloads.ts'
 import { createSlot, isAtRest, type Slot } from './slot.ts'
+import { createSlots } from './slots/slots.ts'
 
 export interface HostDeps {
   clock: Clock
@@ -90,7 +91,7 @@ export function createAppHost(
   const ofMember = (memberId: number): Runner | undefined =>
     allRunners().find((runner) => runner.memberId() === memberId)
 
-  const balancer = createBalancer({
+  const inner = createBalancer({
     mode: record.spec.mode,
     spec: record.spec.balance,
     clock: deps.clock,
@@ -105,6 +106,21 @@ export function createAppHost(
     log: (event, fields) => deps.log(event, { app: key, ...fields }),
   })
 
+  const addresses = createSlots(inner, {
+    record: () => record,
+    clock: deps.clock,
+    onBindFailed(number, address, errno) {
+      const at =
+        address.type === 'tcp'
+          ? { address: address.host, port: address.port }
+          : { address: address.path, port: -1 }
+      const what = `slot ${number}: ${describeBindFailure(at, errno)}`
+      for (const runner of allRunners()) if (runner.number === number) runner.note(what)
+    },
+    log: (event, fields) => deps.log(event, { app: key, ...fields }),
+  })
+  const { balancer } = addresses
+
   const reloads = createReloads({
     clock: deps.clock,
     app: key,
@@ -115,6 +131,7 @@ export function createAppHost(
       record = { ...record, spec }
       for (const slot of slots.values()) slot.adopt({ spec })
       balancer.setSpec(spec.balance)
+      addresses.update()
     },
   })
 
@@ -237,6 +254,7 @@ export function createAppHost(
       else existing.adopt({ spec: record.spec, listens: record.listens, number: slot.number })
     }
     balancer.setSpec(record.spec.balance)
+    addresses.update()
   }
 
   async function start(
@@ -344,6 +362,7 @@ export function createAppHost(
     inherit: balancer.inherit,
     restoreFiles: balancer.restoreFiles,
     async close(by) {
+      if (by === 'upgrade') addresses.leaveFiles()
       const outcomes = await remove([...slots.keys()], by)
       balancer.release()
       if (by === 'command') await wellRuns.forget()

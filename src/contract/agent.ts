@@ -12,6 +12,12 @@ export interface AgentConfig {
   /** Interval of `report`. */
   reportMs: number
   proxyProtocol: boolean
+  slots?: {
+    /** Port of the app's listener that slots belong to; absent: the first that listens. */
+    port?: number
+    /** HTTP servers keep an idle connection at least so long: longer than the proxy in front. */
+    keepAliveMs: number
+  }
 }
 
 /** What `net.Server.listen` asks for, as Node's own cluster module words it. */
@@ -63,6 +69,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
       loopDelayMs: number
       heapUsedBytes: number
     }
+  /** Without being told to: it has no server for it, or closed that. */
+  | { act: 'slot-left'; number: number }
   | { act: 'drained' }
   | { act: 'fault'; kind: 'exception' | 'rejection'; message: string; place: string }
 )
@@ -91,6 +99,9 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
    */
   | { act: 'accept'; key: string; giveBack?: boolean }
   | { act: 'refrain'; key: string }
+  /** Accept from the handle beside this message, too: the slot of an instance number, whatever your own is. */
+  | { act: 'slot'; number: number }
+  | { act: 'slot-leave'; number: number }
   | { act: 'ticket-keys'; ticketKeys: string }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

@@ -9,6 +9,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 export interface LoadOptions {
   port: number
   host?: string
+  /** In place of host and port. */
+  socketPath?: string
   /** Clients with a keep-alive connection, and with a connection for each request. */
   keepAlive?: number
   fresh?: number
@@ -40,6 +42,7 @@ const BODY = Buffer.alloc(16 * 1024, 'x')
 export function startLoad({
   port,
   host = '127.0.0.1',
+  socketPath,
   keepAlive = 8,
   fresh = 8,
   thinkMs = 20,
@@ -73,7 +76,13 @@ export function startLoad({
         resolve()
       }
       const call = request(
-        { host, port, path, agent, method: isPost ? 'POST' : 'GET', timeout: timeoutMs },
+        {
+          ...(socketPath === undefined ? { host, port } : { socketPath }),
+          path,
+          agent,
+          method: isPost ? 'POST' : 'GET',
+          timeout: timeoutMs,
+        },
         (response) => {
           let body = ''
           response.setEncoding('utf8')

@@ -21,6 +21,7 @@ import type { NotifyHub, NotifySocket } from '../health/notify/notify-hub.ts'
 import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
 import type { LogSink } from '../logs/log-sink.ts'
+import { slotsForAgent } from '../slots/slots-for-agent.ts'
 import { type Child, startChild } from './child.ts'
 import { environmentOf } from './environment.ts'
 import { explainExit, type Fault, isFailure, withLastLines } from './exit-reason.ts'
@@ -87,6 +88,8 @@ export interface Runner {
   closedAt(at: ListeningAt): void
   /** A port that it wanted and did not get: most likely what it dies of. */
   bindFailed(text: string): void
+  /** A remark for `describe`. */
+  note(text: string): void
   child(): Child | undefined
   /** Its event loop does not answer at the moment. */
   isSilent(): boolean
@@ -261,6 +264,7 @@ export function createRunner(options: RunnerOptions): Runner {
       mode: spec.mode,
       reportMs: AGENT_REPORT_MS,
       proxyProtocol: spec.balance.proxyProtocol,
+      ...slotsForAgent(spec),
     }
     const env = environmentOf(spec, identity, agent)
     if (notifySocket !== undefined) {
@@ -571,6 +575,11 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     bindFailed(text) {
       if (process !== undefined) process.bindFailure = text
+      notes.push(text)
+      publish()
+    },
+    note(text) {
+      if (notes.includes(text)) return
       notes.push(text)
       publish()
     },
