@@ -1,0 +1,89 @@
+import { chmodSync, mkdtempSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+import { execa } from 'execa'
+import { expect, test } from 'vitest'
+
+import { type Cli, newCli } from '../helpers/cli.ts'
+import { type Fence, fencesOf, readPage, ROOT } from '../helpers/doc-pages.ts'
+import { freePort } from '../helpers/free-port.ts'
+
+const README = fencesOf(readPage('README.md'))
+const [firstCommand, glance, withFile] = README.filter(({ info }) => info === 'sh run')
+
+interface Reader {
+  folder: string
+  /** Types the lines of a block; rejects unless each ends with exit code 0. Resolves with what they printed. */
+  type(block: Fence | undefined): Promise<string>
+}
+
+/** Somebody with a clone, in which `lbm` is a command. */
+async function newReader({ home }: Cli): Promise<Reader> {
+  const folder = mkdtempSync(join(home.root, 'reader-'))
+  symlinkSync(join(ROOT, 'examples'), join(folder, 'examples'))
+  const command = join(folder, 'lbm')
+  writeFileSync(command, `#!/bin/sh\nexec "${process.execPath}" "${ROOT}/bin/lbm.js" "$@"\n`)
+  chmodSync(command, 0o755)
+  const env = {
+    NO_COLOR: '1',
+    LBM_HOME: home.root,
+    PORT: String(await freePort()),
+    PATH: `${folder}:${process.env['PATH'] ?? ''}`,
+  }
+  return {
+    folder,
+    async type(block) {
+      // The checkout is installed when its tests run.
+      const script = (block?.text ?? 'false').replaceAll('npm ci && npx lbm', 'lbm')
+      const { all } = await execa('bash', ['-euo', 'pipefail', '-c', script], {
+        cwd: folder,
+        env,
+        all: true,
+      })
+      return all
+    },
+  }
+}
+
+test('README: the first command ends with a list of what is online', async () => {
+  await using cli = newCli()
+  const reader = await newReader(cli)
+  expect(await reader.type(firstCommand)).toMatch(/│ online/)
+})
+
+test('README: commands at a glance', { timeout: 60_000 }, async () => {
+  await using cli = newCli()
+  const reader = await newReader(cli)
+  const env = { PORT: String(await freePort()) }
+  await cli.ok('start', 'examples/http.js', '-i', '2', { cwd: ROOT, env })
+  expect(await reader.type(glance)).toContain('[http] ✓ reloaded')
+})
+
+test('README: the ecosystem file', { timeout: 60_000 }, async () => {
+  await using cli = newCli()
+  const reader = await newReader(cli)
+  const file = README.find(({ info }) => info === 'js file=ecosystem.config.js')
+  const text = (file?.text ?? '')
+    .replace('PORT: 3000', `PORT: ${await freePort()}`)
+    // A machine with many cores would reload for minutes.
+    .replace("'max'", '2')
+  writeFileSync(join(reader.folder, 'ecosystem.config.js'), text)
+  expect(await reader.type(withFile)).toContain('[api] ✓ reloaded')
+})
+
+test('npx lbm runs the checkout', async () => {
+  const { stdout } = await execa('npx', ['--offline', 'lbm', '--version'], { cwd: ROOT })
+  expect(stdout).toMatch(/^\d+\.\d+\.\d+/)
+})
+
+test('every command that is documented has a help', async () => {
+  await using cli = newCli()
+  const documented = [...readPage('docs/commands.md').matchAll(/^### `lbm ([\w-]+)/gm)]
+    .map(([, command = '']) => command)
+    .filter((command) => command !== 'help')
+  expect(documented.length).toBeGreaterThan(20)
+  for (const command of documented) {
+    const { stdout } = await cli.ok(command, '--help')
+    expect(stdout).toContain(`Usage: lbm ${command}`)
+  }
+})
