@@ -1,10 +1,9 @@
-import * as v from 'valibot'
 import { expect, test } from 'vitest'
 
 import { APP_KEYS, type AppKeys } from '../../../src/config/app-keys.ts'
 import { checkApp } from '../../../src/config/check-app.ts'
 import { CONFIG_FILE_NAMES } from '../../../src/config/find-config-file.ts'
-import { type Kind, schemaOf } from '../../../src/config/kinds.ts'
+import { ecosystemJsonSchema } from '../../../src/config/json-schema.ts'
 import { canonicalKey } from '../../../src/config/pm2-keys.ts'
 import { DEFAULTS } from '../../../src/config/spec-defaults.ts'
 import { parseBytes, parseDurationMs } from '../../../src/contract/units.ts'
@@ -23,10 +22,13 @@ function sectionOf(title: string): string {
   return page.split(`\n## ${title}\n`)[1]?.split('\n## ')[0] ?? ''
 }
 
+interface Properties {
+  properties: Record<string, { anyOf?: { properties?: Record<string, unknown> }[] }>
+}
+const { app } = ecosystemJsonSchema({})['definitions'] as { app: Properties }
+
 function nestedKeysOf(key: keyof AppKeys): string[] {
-  const schema = schemaOf(APP_KEYS[key] as Kind<unknown, unknown>)
-  const { keys: nested } = v.getMetadata(schema as Parameters<typeof v.getMetadata>[0])
-  return Object.keys((nested as object | undefined) ?? {})
+  return Object.keys(app.properties[key]?.anyOf?.[0]?.properties ?? {})
 }
 
 test('every key of the schema has a row, and every row a key', () => {
@@ -86,8 +88,8 @@ test('the example of the page holds', () => {
   const [example = ''] = /^```json example\n(.*?)^```$/ms.exec(page)?.slice(1) ?? []
   const { apps } = JSON.parse(example) as { apps: Record<string, unknown>[] }
   expect(apps.length).toBeGreaterThan(1)
-  for (const app of apps) {
-    const { problems, unknown } = checkApp(app, (key) => key)
+  for (const one of apps) {
+    const { problems, unknown } = checkApp(one, (key) => key)
     expect([...problems, ...unknown]).toEqual([])
   }
 })
