@@ -64,10 +64,13 @@ function kindOf(signal: string | null, fault: Fault | undefined, requested: bool
 /** What V8 prints before it aborts on a full heap. */
 const HEAP_OOM = /FATAL ERROR: .*(heap out of memory|Allocation failed)/
 
+/** What Node prints when it is asked where it hangs. */
+const INSPECTOR = /^(Debugger (listening on|attached)|For help, see: https:\/\/nodejs\.org)/
+
 /** Adds what the last lines of stderr tell; `count` of them are kept. */
 export function withLastLines(exit: ExitReason, lines: string[], count: number): ExitReason {
   const heapOom = exit.signal === 'SIGABRT' && lines.some((line) => HEAP_OOM.test(line))
-  const lastLines = lines.slice(-count)
+  const lastLines = lines.filter((line) => !INSPECTOR.test(line)).slice(-count)
   return { ...exit, lastLines, ...(heapOom ? { kind: 'heap-oom' as const } : {}) }
 }
 

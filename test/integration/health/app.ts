@@ -11,7 +11,7 @@ export function sick(port: number, given: Partial<AppSpec> = {}): AppSpec {
     name: 'app',
     script: join(FIXTURES, 'sick.cjs'),
     cwd: FIXTURES,
-    drainIdleMs: 50,
+    drainIdleMs: 500,
     ...(instances > 1 ? { mode: 'cluster', instancesGiven: true } : {}),
     ...given,
     env: { PATH: process.env['PATH'] ?? '', PORT: String(port), ...given.env },

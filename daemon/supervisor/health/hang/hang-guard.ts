@@ -46,7 +46,7 @@ export function guardAgainstHangs(options: HangGuardOptions): HangGuard {
     if (isReporting) return
     isReporting = true
     const found = await takeHangReport(options)
-    const place = found?.place === undefined ? '' : ` in ${found.place}`
+    const place = found === undefined ? '' : ` in ${found.place}`
     on.hung(`its event loop was blocked for ${formatDuration(silentMs)}${place}`, found?.file)
   }
 
