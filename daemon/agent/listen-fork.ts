@@ -116,6 +116,15 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     })
   }
 
+  // A probe: on the shared port another process might answer it.
+  channel.on('connection', ({ id, key }, handle) => {
+    const client = handle as NativeHandle | undefined
+    const listening = held.get(key)?.server._handle
+    const accepted = client !== undefined && typeof listening?.onconnection === 'function'
+    channel.send({ act: 'ack', id, accepted })
+    if (accepted) listening.onconnection?.(0, client)
+    else client?.close()
+  })
   // Whoever accepts has the socket itself for a handle, as under plain node: an app may pass it on to its children.
   channel.on('accept', ({ key }, handle) => {
     const from = handle as NativeHandle | undefined
