@@ -38,7 +38,7 @@ export interface Metrics extends Disposable {
 }
 
 const WATCHED_INTERVAL_MS = 2000
-const REST_INTERVAL_MS = 15_000
+const REST_INTERVAL_MS = 30_000
 const INTEREST_MS = 20_000
 /** A burst of starts is one sample. */
 const SETTLE_MS = 250

@@ -18,6 +18,8 @@ export interface Store {
   find(key: string): AppRecord | undefined
   /** Adds the app or takes its new record. */
   put(record: AppRecord): void
+  /** What the file says of the app until its next change: it is being ended, and must not come back. */
+  plan(key: string, future: AppRecord | undefined): void
   remove(key: string): void
   clear(): void
   allocateId(): number
@@ -36,6 +38,7 @@ export interface Store {
 export function openStore(path: string): Store {
   const { state, isTrusted, warnings } = loadState(path)
   const apps = new Map(state.apps.map((record) => [record.key, record]))
+  const planned = new Map<string, AppRecord | undefined>()
   let nextId = Math.max(state.nextId, ...state.apps.flatMap(idsOf).map((id) => id + 1))
   // What had to be put together from an earlier file is to be a file again.
   let changes = isTrusted ? 0 : 1
@@ -54,7 +57,10 @@ export function openStore(path: string): Store {
 
   async function write(): Promise<void> {
     const upTo = changes
-    const text = formatState(nextId, [...apps.values()].map(textOf))
+    const records = [...apps.values()]
+      .map((record) => (planned.has(record.key) ? planned.get(record.key) : record))
+      .filter((record) => record !== undefined)
+    const text = formatState(nextId, records.map(textOf))
     try {
       await writeFileAtomic(path, text, { backup: `${path}.bak` })
     } catch (error) {
@@ -75,11 +81,17 @@ export function openStore(path: string): Store {
     apps: () => [...apps.values()],
     find: (key) => apps.get(key),
     put(record) {
-      if (apps.get(record.key) === record) return
+      const isPlanned = planned.delete(record.key)
+      if (apps.get(record.key) === record && !isPlanned) return
       apps.set(record.key, record)
       change()
     },
+    plan(key, future) {
+      planned.set(key, future)
+      change()
+    },
     remove(key) {
+      planned.delete(key)
       if (!apps.delete(key)) return
       if (apps.size === 0) nextId = 0
       change()

@@ -29,7 +29,7 @@ export interface RpcLimits {
 }
 
 export const DEFAULT_RPC_LIMITS: RpcLimits = {
-  connections: 256,
+  connections: 1000,
   helloMs: 5000,
   stallMs: 10_000,
   lineChars: MAX_LINE_CHARS,

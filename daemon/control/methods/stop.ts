@@ -31,21 +31,25 @@ export function stopMethods(control: Control): Methods {
     return outcomes
   }
 
-  /** Stays in the list as stopped until it has ended: the way back, should that fail. */
+  /** Stays in the list until it has ended: the way back, should that fail. */
   async function remove({ record, ids }: Selection): Promise<InstanceOutcome[]> {
     const { key, spec } = record
-    control.apply(withDesired(record, ids, 'stopped'))
     const isWhole = ids.length === record.slots.length
-    const outcomes = isWhole
-      ? (await supervisors.drop(record, stopBudgetMs(spec))).outcomes
-      : await removeInstances(control, record, ids)
-    for (const id of ids) instances.remove(id)
-    const current = store.find(key)
-    const rest = current === undefined ? undefined : withoutSlots(current, ids)
-    if (rest === undefined || rest.slots.length === 0) control.forget(key)
-    else control.apply(rest)
-    await store.saved()
-    return outcomes.length === 0 ? allWith(record, ids, 'stopped') : outcomes
+    if (!isWhole) return scaleDown(record, ids)
+    control.apply(withDesired(record, ids, 'stopped'))
+    store.plan(key, undefined)
+    try {
+      const { outcomes } = await supervisors.drop(record, stopBudgetMs(spec))
+      for (const id of ids) instances.remove(id)
+      control.forget(key)
+      return outcomes.length === 0 ? allWith(record, ids, 'stopped') : outcomes
+    } catch (error) {
+      const current = store.find(key)
+      if (current !== undefined) store.put(current)
+      throw error
+    } finally {
+      await store.saved()
+    }
   }
 
   async function scaleUp(
@@ -74,11 +78,14 @@ export function stopMethods(control: Control): Methods {
     before: AppRecord,
     removed: readonly number[],
   ): Promise<InstanceOutcome[]> {
+    const { key } = before
     control.apply(withDesired(before, removed, 'stopped'))
+    store.plan(key, withoutSlots(before, removed))
     const outcomes = await removeInstances(control, before, removed)
-    const rest = withoutSlots(currentRecord(control, before.key), removed)
+    const rest = withoutSlots(currentRecord(control, key), removed)
     control.apply(rest)
-    if (supervisors.hosts(before.key)) await supervisors.put(rest)
+    if (supervisors.hosts(key)) await supervisors.put(rest)
+    await store.saved()
     return outcomes
   }
 

@@ -209,3 +209,28 @@ test('a handover: the daemon leaves alone, and says so to nobody but its success
   await successor(daemon, pid)
   expect(facts(await daemon.list())).toEqual(before)
 })
+
+test(
+  'a supervisor that hangs: the next daemon serves, and takes it over once it answers',
+  { timeout: 40_000 },
+  async () => {
+    await using daemon = await startDaemon()
+    const port = await freePort()
+    await daemon.start(fixtureSpec('http.cjs', cluster(1, port)))
+    await daemon.start(fixtureSpec('http.cjs', { name: 'other' }))
+    const before = facts(await daemon.list())
+    const hanging = supervisorPid(daemon, 'app-api')
+    const pid = daemon.pid()
+    process.kill(hanging, 'SIGSTOP')
+    try {
+      await killDaemon(daemon)
+      daemon.spawn().unref()
+      await successor(daemon, pid)
+      expect((await daemon.list()).find(({ name }) => name === 'other')?.phase).toBe('ready')
+    } finally {
+      process.kill(hanging, 'SIGCONT')
+    }
+    await daemon.listed((list) => list.every(({ phase, pid: one }) => phase === 'ready' && one > 0))
+    expect(facts(await daemon.list())).toEqual(before)
+  },
+)

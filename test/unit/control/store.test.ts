@@ -68,6 +68,18 @@ test('100 changes at once are few writes, and all are there', async () => {
   expect(openStore(path).apps()).toHaveLength(100)
 })
 
+test('an app that is being ended is in the list, and not in the file', async () => {
+  const store = openStore(path)
+  store.put(one)
+  store.put(two)
+  store.plan('two', undefined)
+  await store.saved()
+  expect([keys(store), keys(openStore(path))]).toEqual([['one', 'two'], ['one']])
+  store.put(two)
+  await store.saved()
+  expect(keys(openStore(path))).toEqual(['one', 'two'])
+})
+
 test('ids: never given again, but from 0 once the list is empty', async () => {
   const store = openStore(path)
   store.put(one)
