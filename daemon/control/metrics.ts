@@ -30,7 +30,8 @@ export interface MetricsOptions {
 }
 
 export interface Metrics extends Disposable {
-  usageOf(id: number): Usage | undefined
+  /** Undefined for a process that was not sampled yet. */
+  usageOf(id: number, pid: number): Usage | undefined
   /** Somebody looks: sample often for a while. */
   noteInterest(): void
   /** An instance came: it should not show zeros for long. */
@@ -48,7 +49,7 @@ const MANY = { instances: 500, share: 0.01 }
 
 export function createMetrics(options: MetricsOptions): Metrics {
   const { clock } = options
-  let usages = new Map<number, Usage>()
+  let usages = new Map<number, Usage & { pid: number }>()
   let timer: Disposable | undefined
   let dueAt = Infinity
   let sampling = false
@@ -83,21 +84,23 @@ export function createMetrics(options: MetricsOptions): Metrics {
     schedule(Math.max(now + interval, earliestAt))
   }
 
-  async function sample(targets: readonly Measured[]): Promise<Map<number, Usage>> {
+  async function sample(targets: readonly Measured[]): Promise<typeof usages> {
     const table = targets.some(({ wholeTree }) => wholeTree)
       ? indexProcesses(options.scan())
       : undefined
     const trees = targets.map(({ id, pid, wholeTree }) => ({
       id,
+      pid,
       pids: wholeTree && table !== undefined ? table.treeOf(pid) : [pid],
     }))
     const measured = await options.measure(trees.flatMap(({ pids }) => pids))
     return new Map(
-      trees.map(({ id, pids }) => {
+      trees.map(({ id, pid, pids }) => {
         const parts = pids.map((pid) => measured[pid]).filter(isThere)
         return [
           id,
           {
+            pid,
             cpuPercent: parts.reduce((sum, { cpu }) => sum + cpu, 0),
             memoryBytes: parts.reduce((sum, { memory }) => sum + memory, 0),
           },
@@ -107,7 +110,10 @@ export function createMetrics(options: MetricsOptions): Metrics {
   }
 
   return {
-    usageOf: (id) => usages.get(id),
+    usageOf(id, pid) {
+      const usage = usages.get(id)
+      return usage?.pid === pid ? usage : undefined
+    },
     noteInterest() {
       const now = clock.now()
       const wasQuiet = now >= interestUntil

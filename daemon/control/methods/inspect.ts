@@ -45,5 +45,5 @@ function viewsOf({ instances, metrics, watchers }: Control, record: AppRecord): 
   const watching = watchers.statusOf(record)
   return instances
     .of(record)
-    .map((state) => viewOf(record, state, metrics.usageOf(state.id), watching))
+    .map((state) => viewOf(record, state, metrics.usageOf(state.id, state.pid), watching))
 }

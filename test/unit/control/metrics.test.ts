@@ -62,7 +62,7 @@ test('an instance came → sampled once it has settled, then seldom', async () =
   for (let i = 0; i < 50; i += 1) metrics.noteChange()
   await clock.advance(60_000)
   expect(samples.map(({ atMs }) => atMs)).toEqual([250, 30_250])
-  expect(metrics.usageOf(1)).toEqual({ cpuPercent: 1, memoryBytes: 10 })
+  expect(metrics.usageOf(1, 1)).toMatchObject({ cpuPercent: 1, memoryBytes: 10 })
 })
 
 test('somebody lists → each 2 s for a while', async () => {
@@ -106,8 +106,15 @@ test('a fork-mode instance counts with all that it started', async () => {
   metrics.noteInterest()
   await clock.advance(0)
   expect(samples[0]?.pids.toSorted((a, b) => a - b)).toEqual([10, 11, 12, 13, 20, 30])
-  expect(metrics.usageOf(10)).toEqual({ cpuPercent: 46, memoryBytes: 460 })
-  expect(metrics.usageOf(20)).toEqual({ cpuPercent: 20, memoryBytes: 200 })
+  expect(metrics.usageOf(10, 10)).toMatchObject({ cpuPercent: 46, memoryBytes: 460 })
+  expect(metrics.usageOf(20, 20)).toMatchObject({ cpuPercent: 20, memoryBytes: 200 })
+})
+
+test('an instance that got another pid → nothing is known of it until the next sample', async () => {
+  const { clock, metrics } = world()
+  metrics.noteInterest()
+  await clock.advance(0)
+  expect([metrics.usageOf(1, 1)?.memoryBytes, metrics.usageOf(1, 2)]).toEqual([10, undefined])
 })
 
 test('disposed → no more samples', async () => {
