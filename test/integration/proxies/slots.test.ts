@@ -110,6 +110,7 @@ describe.each(KINDS)('%s slots, %s mode', (kind, mode) => {
       const slots = await slotsOf(kind)
       const app = await spec(slots, modeOf)
       await supervisor.start(app)
+      await until(async () => (await servedBy(slots, 0)) === 0 || undefined)
       const load = startLoad({ port: 0, ...place(slots, 0), slowMs: 100 })
       for (let round = 0; round < 3; round += 1) {
         const before = await who(slots, 0)
