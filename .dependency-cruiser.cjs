@@ -134,7 +134,7 @@ module.exports = {
       comment:
         'A machine decides and never acts: the contract and its own pure parts (state.ts, *policy.ts) only, no Node, no package.',
       severity: 'error',
-      from: { path: PURE_PARTS },
+      from: { path: PURE_PARTS, pathNot: '^daemon/balancer/policies/' },
       to: { pathNot: ['^src/contract/', PURE_PARTS] },
     },
     {

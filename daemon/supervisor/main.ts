@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
+import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
 import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
 import { systemClock } from '../kernel/clock.ts'
@@ -56,6 +57,10 @@ async function main(): Promise<void> {
   let server: RpcServer | undefined
   let ownership: OwnershipFile | undefined
   let keeper: DaemonKeeper | undefined
+  const broadcast = <N extends keyof SupervisorNotifications>(
+    name: N,
+    params: SupervisorNotifications[N],
+  ): void => server?.broadcast(name, params)
   const recordProcesses = (): void => ownership?.update(allReports(hosts))
 
   let memberId = 0
@@ -71,14 +76,14 @@ async function main(): Promise<void> {
     nextMemberId: () => (memberId += 1),
     changed(report) {
       recordProcesses()
-      server?.broadcast('instance.changed', report)
+      broadcast('instance.changed', report)
     },
     processesChanged: recordProcesses,
     removed(app, instance) {
       recordProcesses()
-      server?.broadcast('instance.removed', { app, id: instance })
+      broadcast('instance.removed', { app, id: instance })
     },
-    listens: (app) => server?.broadcast('app.listens', { app }),
+    listens: (app) => broadcast('app.listens', { app }),
     emit,
     log,
   }
@@ -88,7 +93,7 @@ async function main(): Promise<void> {
       const runner = hosts.get(event.app)?.runner(event.id)
       if (runner !== undefined) messages.receive(runner, event.message)
     }
-    server?.broadcast('event', event)
+    broadcast('event', event)
   }
 
   async function shutDown(): Promise<void> {

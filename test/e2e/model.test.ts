@@ -136,6 +136,6 @@ test(
   },
 )
 
-function ignoreNothingToDo(error: { code?: string }): void {
+function ignoreNothingToDo(error: Error & { code?: string }): void {
   if (error.code !== 'NOTHING_TO_DO') throw error
 }

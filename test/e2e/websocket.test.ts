@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
-import WebSocket from 'ws'
+import { WebSocket } from 'ws'
 
 import { newCli } from '../helpers/cli.ts'
 import { FIXTURES } from '../helpers/dist.ts'
@@ -28,9 +28,9 @@ function echoClient(port: number): Promise<Client> {
         socket.on('close', (code) => done({ code, atMs: performance.now() }))
       }),
     }
-    socket.on('message', (data) => {
+    socket.on('message', (data: Buffer) => {
       client.echoes += 1
-      setTimeout(() => socket.readyState === WebSocket.OPEN && socket.send(String(data)), 20)
+      setTimeout(() => socket.readyState === WebSocket.OPEN && socket.send(data.toString()), 20)
     })
     socket.on('error', reject)
     socket.on('open', () => {

@@ -1,6 +1,6 @@
 /** `app.list`, `app.describe`, `events.subscribe`: what there is. None of them waits for anything. */
 
-import type { AppDetail, DaemonApi } from '../../../src/contract/api.ts'
+import type { AppDetail, DaemonApi, DaemonNotifications } from '../../../src/contract/api.ts'
 import type { AppRecord } from '../../../src/contract/app.ts'
 import type { InstanceView } from '../../../src/contract/instance.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
@@ -36,7 +36,9 @@ export function subscribe(
   { peer, closed }: RpcConnection,
 ): Record<string, never> {
   if (!selectors.includes('all')) selectionsOf(control, selectors)
-  const subscription = control.hub.subscribe(selectors, (event) => peer.notify('event', event))
+  const subscription = control.hub.subscribe(selectors, (event: DaemonNotifications['event']) =>
+    peer.notify('event', event),
+  )
   void closed.then(() => subscription[Symbol.dispose]())
   return {}
 }

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest'
 import type { AppSpec } from '../../../src/contract/app.ts'
 import type { InstanceState } from '../../../src/contract/instance.ts'
 import { ask } from '../../helpers/ask.ts'
+import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
 import { sick } from './app.ts'
@@ -42,7 +43,7 @@ test(
       ({ phase, pid }) => phase === 'ready' && pid !== first.pid,
     )
     const backMs = performance.now() - began
-    console.log(
+    printFigure(
       `hang: out of rotation after ${Math.round(outMs)} ms, replaced after ${Math.round(backMs)} ms (hang_timeout ${HANG_MS} ms)`,
     )
     expect(outMs).toBeLessThan(3500)

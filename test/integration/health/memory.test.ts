@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 
 import { rssOf } from '../../../daemon/supervisor/health/process-stats.ts'
+import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startLoad } from '../../helpers/load.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
@@ -40,7 +41,7 @@ test(
     const after = await supervisor.state(0, (now) => now.pid !== pid && now.lastExit?.pid === pid)
     const goneMs = Math.round(performance.now() - began)
     const { requests, failures } = await load.stop()
-    console.log(
+    printFigure(
       `memory: peak ${Math.round(watched.peak() / MB)} MB at a limit of 200 MB, replaced and gone after ${goneMs} ms, ${failures.length} of ${requests} requests failed`,
     )
     expect(watched.peak()).toBeLessThan(350 * MB)
@@ -74,7 +75,7 @@ test(
     })
     await tell(supervisor, '/leak')
     const after = await supervisor.state(0, ({ lastExit }) => lastExit?.pid === pid)
-    console.log(`memory, no replacement: peak ${Math.round(watched.peak() / MB)} MB`)
+    printFigure(`memory, no replacement: peak ${Math.round(watched.peak() / MB)} MB`)
     expect(watched.peak()).toBeLessThan(350 * MB)
     expect(after.lastExit).toMatchObject({ requestedBy: 'memory', signal: 'SIGKILL' })
     expect(after.lastExit?.message).toMatch(/more than a third above max_memory_restart/)
@@ -98,7 +99,7 @@ test(
       by: 'command',
       supersede: false,
     })
-    console.log(`memory at boot: peak ${Math.round(watched.peak() / MB)} MB`)
+    printFigure(`memory at boot: peak ${Math.round(watched.peak() / MB)} MB`)
     expect(outcome.result).toBe('rolled-back')
     expect(outcome.message).toMatch(
       /used \d+\.\dmb \(max_memory_restart: 200\.0mb\) before it was ready/,

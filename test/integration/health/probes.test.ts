@@ -8,6 +8,7 @@ import { isSameProcess, pidStart } from '../../../daemon/kernel/process-identity
 import type { AppSpec } from '../../../src/contract/app.ts'
 import { ask } from '../../helpers/ask.ts'
 import { FIXTURES } from '../../helpers/dist.ts'
+import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startLoad } from '../../helpers/load.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
@@ -68,7 +69,7 @@ describe.each(MODES)('%s', (name, mode) => {
     const after = await supervisor.state(0, (now) => now.pid !== pid && now.lastExit?.pid === pid)
     const ms = Math.round(performance.now() - told)
     const { requests, failures } = await load.stop()
-    console.log(
+    printFigure(
       `${name}: unwell → replaced and gone in ${ms} ms, ${failures.length} of ${requests} requests failed`,
     )
     expect(failures).toEqual([])
