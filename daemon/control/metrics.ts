@@ -96,7 +96,7 @@ export function createMetrics(options: MetricsOptions): Metrics {
     const measured = await options.measure(trees.flatMap(({ pids }) => pids))
     return new Map(
       trees.map(({ id, pid, pids }) => {
-        const parts = pids.map((pid) => measured[pid]).filter(isThere)
+        const parts = pids.map((one) => measured[one]).filter(isThere)
         return [
           id,
           {
