@@ -76,7 +76,7 @@ test('npx lbm runs the checkout', async () => {
   expect(stdout).toMatch(/^\d+\.\d+\.\d+/)
 })
 
-test('every command that is documented has a help', async () => {
+test('every command that is documented has a help', { timeout: 60_000 }, async () => {
   await using cli = newCli()
   const documented = [...readPage('docs/commands.md').matchAll(/^### `lbm ([\w-]+)/gm)]
     .map(([, command = '']) => command)
