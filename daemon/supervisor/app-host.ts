@@ -15,6 +15,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { OomLedger } from './health/deaths/kernel-oom.ts'
 import { createWellRuns } from './health/deaths/well-runs.ts'
 import type { NotifyHub } from './health/notify/notify-hub.ts'
+import type { Hooks } from './hooks/hooks.ts'
 import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import type { LogPipes } from './logs/log-pipe.ts'
@@ -35,6 +36,7 @@ export interface HostDeps {
   nextMemberId: () => number
   oom: OomLedger
   notify: NotifyHub
+  hooks: Hooks
   changed: (report: InstanceReport) => void
   /** Some process came or went. */
   processesChanged: () => void
@@ -189,7 +191,10 @@ export function createAppHost(
         wellRuns,
         notify: deps.notify,
         reportsDir: deps.home.reportsDir,
-        emit: deps.emit,
+        emit(event) {
+          deps.emit(event)
+          deps.hooks.fire(record.spec, event)
+        },
       },
       replace: replaceServing,
       changed(report) {

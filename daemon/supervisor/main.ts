@@ -17,12 +17,16 @@ import { createAppMessages } from './app-messages.ts'
 import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
 import { createOomLedger } from './health/deaths/kernel-oom.ts'
 import { createNotifyHub } from './health/notify/notify-hub.ts'
+import { createHooks } from './hooks/hooks.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
 import { allReports, supervisorMethods } from './methods.ts'
 import { type OwnershipFile, ownershipFile } from './ownership-file.ts'
 import { handOver } from './takeover/hand-over.ts'
 import { takeOver } from './takeover/take-over.ts'
+
+/** What the last ends set off may take so long at the supervisor's own end. */
+const HOOKS_GRACE_MS = 2000
 
 async function main(): Promise<void> {
   const [, , id, flag] = process.argv
@@ -51,6 +55,7 @@ async function main(): Promise<void> {
   const pipes = createLogPipes(pipesDir)
 
   const notify = createNotifyHub({ dir: join(home.runDir, `${id}.notify-${process.pid}`), log })
+  const hooks = createHooks({ clock, log })
   const logFiles = createLogFilesRegistry({ clock })
 
   /** What it has from the moment on at which it serves under the supervisor's name. */
@@ -73,6 +78,7 @@ async function main(): Promise<void> {
     logFiles,
     oom: createOomLedger(clock),
     notify,
+    hooks,
     nextMemberId: () => (memberId += 1),
     changed(report) {
       recordProcesses()
@@ -106,6 +112,7 @@ async function main(): Promise<void> {
   }
 
   async function closeFiles(): Promise<void> {
+    await hooks.close(HOOKS_GRACE_MS)
     notify[Symbol.dispose]()
     pipes[Symbol.dispose]()
     rmSync(pipesDir, { recursive: true, force: true })

@@ -1,6 +1,6 @@
 /** Runs a command of the user's for a probe or a hook: without a shell, and not for longer than it may. */
 
-import { spawn } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 
 import { after, type Clock } from '../kernel/clock.ts'
 import { scanProcesses, signalAll, signalPid, treeOf } from '../kernel/process-tree.ts'
@@ -37,14 +37,21 @@ export function runCommand(
   const [file = '', ...args] = command
   return new Promise((resolve) => {
     const tail = createTailRing()
-    const child = spawn(file, args, {
-      cwd,
-      env,
-      detached: true,
-      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
-      ...(uid === undefined ? {} : { uid }),
-      ...(gid === undefined ? {} : { gid }),
-    })
+    let child: ChildProcess
+    try {
+      child = spawn(file, args, {
+        cwd,
+        env,
+        detached: true,
+        stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+        ...(uid === undefined ? {} : { uid }),
+        ...(gid === undefined ? {} : { gid }),
+      })
+    } catch (error) {
+      // An argument too long, a user that is not there.
+      resolve({ code: null, signal: (error as Error).message, lastLine: '' })
+      return
+    }
     const { pid } = child
     const kill = (): void => {
       if (pid === undefined) return
