@@ -4,7 +4,7 @@ import { parseScale } from '../../../daemon/control/definitions.ts'
 import { pidStart } from '../../../daemon/kernel/process-identity.ts'
 import { type InstanceView, TRANSITIONAL_PHASES } from '../../../src/contract/instance.ts'
 import { freePort } from '../../helpers/free-port.ts'
-import { processesOf } from '../../helpers/processes.ts'
+import { type HomeProcess, processesOf } from '../../helpers/processes.ts'
 import { seededRandom } from '../../helpers/random.ts'
 import {
   cluster,
@@ -133,6 +133,10 @@ function countOf(to: string, current: number): number {
   }
 }
 
+function instancesOf({ home }: RunningDaemon): HomeProcess[] {
+  return processesOf(home.root).filter(({ command }) => command.includes('http.cjs'))
+}
+
 function summary(list: readonly InstanceView[]): Model {
   const found: Model = new Map()
   for (const { name, phase } of list) {
@@ -167,13 +171,13 @@ test(
         done.push(`${command} ${name}`)
         await commands[command]?.(world, name)
       }
+      // A death may not have been noticed yet: what counts is that it all comes to rest like this.
+      const running = [...world.model.values()].filter((app) => app.running)
+      const count = running.reduce((sum, app) => sum + app.count, 0)
+      await until(() => instancesOf(daemon).length === count).catch(() => undefined)
       await daemon.listed((list) => list.every(({ phase }) => !TRANSITIONAL_PHASES.includes(phase)))
       expect(summary(await daemon.list())).toEqual(world.model)
-      const running = [...world.model.values()].filter((app) => app.running)
-      const instances = processesOf(daemon.home.root).filter(({ command }) =>
-        command.includes('http.cjs'),
-      )
-      expect(instances).toHaveLength(running.reduce((sum, { count }) => sum + count, 0))
+      expect(instancesOf(daemon)).toHaveLength(count)
     } catch (error) {
       throw new Error(`after: ${done.join(', ')}\n${daemon.log()}`, { cause: error })
     }
