@@ -29,8 +29,8 @@ while (1) {
   while ($commands =~ s/^(.*)\n//) {
     my ($verb, $id, $path) = split / /, $1, 3;
     if ($verb eq 'open') {
-      unlink $path;
-      if (socket(my $new, AF_UNIX, SOCK_DGRAM, 0) && bind($new, sockaddr_un($path))) {
+      unlink $path; my $new;
+      if (socket($new, AF_UNIX, SOCK_DGRAM, 0) && bind($new, sockaddr_un($path))) {
         $socket{$id} = $new; $path{$id} = $path; print "opened $id\n";
       } else { print "failed $id $!\n"; }
     } elsif (defined $socket{$id}) {

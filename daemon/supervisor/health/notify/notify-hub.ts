@@ -17,6 +17,8 @@ export interface NotifySocket extends Disposable {
 
 export interface NotifyHub extends Disposable {
   open(onNotification: (notification: Notification) => void): NotifySocket
+  /** Of the helper, while there is one. */
+  pid(): number | undefined
 }
 
 interface Open {
@@ -51,7 +53,7 @@ export function createNotifyHub({
     if (program === undefined) {
       const names = programs.map(({ file }) => file).join(' or ')
       for (const { tell } of sockets.values())
-        tell(`NOTIFY_SOCKET needs ${names}, and neither is there`)
+        tell(`NOTIFY_SOCKET needs ${names}, and finds none that works`)
       return
     }
     mkdirSync(dir, { recursive: true, mode: 0o700 })
@@ -110,6 +112,7 @@ export function createNotifyHub({
         },
       }
     },
+    pid: () => helper?.pid,
     [Symbol.dispose]() {
       isOver = true
       helper?.stdin?.end()
