@@ -70,8 +70,10 @@ export function listSupervisors(runDir: string): string[] {
 }
 
 export function removeFiles(runDir: string, id: string): void {
-  for (const extension of ['json', 'sock', 'pipes']) {
-    rmSync(join(runDir, `${id}.${extension}`), { force: true, recursive: true })
+  const isOf = (name: string): boolean =>
+    name === `${id}.json` || name === `${id}.sock` || name.startsWith(`${id}.pipes-`)
+  for (const name of readdirSync(runDir).filter(isOf)) {
+    rmSync(join(runDir, name), { force: true, recursive: true })
   }
 }
 

@@ -5,6 +5,7 @@ import { dirname, resolve } from 'node:path'
 
 import type { AppSpec, Mode } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
+import { reusePortProblem } from '../contract/reuse-port.ts'
 import { resolveRunAs } from './accounts.ts'
 import { appName } from './app-name.ts'
 import { cpuCount, resolveInstances } from './cpu-count.ts'
@@ -59,6 +60,11 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
   const { script, command, runtime, ...program } = found
   const { mode, warnings: modeWarnings } = modeOf(app, found)
   const logs = logSpec(app, cwd, context.env)
+  const balance = balanceSpec(app.balance)
+  if (balance.policy === 'reuseport' && mode === 'cluster') {
+    const problem = reusePortProblem(program.nodeVersion, process.platform)
+    if (problem !== undefined) throw problem
+  }
 
   const spec: AppSpec = {
     name: appName(app, context.environmentName),
@@ -86,7 +92,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     ...defined('startup', probeSpec(app.startup)),
     ...defined('readiness', probeSpec(app.readiness)),
     ...defined('liveness', probeSpec(app.liveness)),
-    balance: balanceSpec(app.balance),
+    balance,
     maxSurge: app.max_surge ?? 1,
     reloadMinUptimeMs: app.reload_min_uptime ?? DEFAULTS.reloadMinUptimeMs,
     soakMs: app.soak ?? 0,

@@ -55,6 +55,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
   | { act: 'returned'; key: string }
   /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. `open`: connections open now. */
   | { act: 'ack'; id: number; accepted: boolean; open?: number }
+  /** The connection that `whose` asked for comes from this very process. */
+  | { act: 'mine'; id: number; key: string }
   /** So many connections in a row were closed at once, without a byte written. */
   | { act: 'failing'; closed: number }
   | {
@@ -102,6 +104,8 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
   /** Accept from the handle beside this message, too: the slot of an instance number, whatever your own is. */
   | { act: 'slot'; number: number }
   | { act: 'slot-leave'; number: number }
+  /** A connection from this local port waits: an app that calls itself before it is ready would wait for itself. */
+  | { act: 'whose'; id: number; key: string; port: number }
   | { act: 'ticket-keys'; ticketKeys: string }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

@@ -78,7 +78,7 @@ test('online: kill -9 under list → same instance number, 1 restart, the true s
     return second?.pm2_env.status === 'online' && second.pid !== victim?.pid ? second : undefined
   })
   expect(after.pm2_env).toMatchObject({ restart_time: 1, NODE_APP_INSTANCE: 1 })
-  expect(after.pm2_env['lbm']).toMatchObject({ lastExit: { signal: 'SIGKILL', code: null } })
+  expect(after.pm2_env['lbm']).toMatchObject({ last_exit: { signal: 'SIGKILL', code: null } })
   expect((await askAll(port, 2)).has(after.pid)).toBe(true)
   expect((await cli.ok('list')).stdout).toMatch(/│ *1 *│ *http/)
 })

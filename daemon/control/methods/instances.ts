@@ -5,6 +5,7 @@ import { truncate } from 'node:fs/promises'
 import type { DaemonApi } from '../../../src/contract/api.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
 import { logFilesOf } from '../../../src/contract/log-files.ts'
+import { reusePortProblem } from '../../../src/contract/reuse-port.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { Control } from '../control.ts'
 import { isAlive } from '../instance-cache.ts'
@@ -77,6 +78,12 @@ export function instanceMethods(control: Control, reopenOwnLog: () => string): M
 
     async 'app.balance'({ selectors, balance }) {
       const selections = selectionsOf(control, selectors)
+      if (balance.policy === 'reuseport') {
+        for (const { record } of selections) {
+          const problem = reusePortProblem(record.spec.nodeVersion, process.platform)
+          if (problem !== undefined) throw problem
+        }
+      }
       await Promise.all(
         selections.map(async ({ record }) => {
           const { key, spec } = record

@@ -34,7 +34,8 @@ export function explainExit({
   atMs,
 }: DeathFacts): ExitReason {
   // An app may live on without a port: only a death that comes of it is told by it.
-  const diedOfBind = fault === undefined ? !effect.wasReady : /\blisten\b/.test(fault.message)
+  const diedOfBind =
+    fault === undefined ? !effect.wasReady : /\b(listen|bind)\b/.test(fault.message)
   const message =
     effect.message ??
     (diedOfBind && effect.requestedBy === undefined ? bindFailure : undefined) ??

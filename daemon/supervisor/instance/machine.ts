@@ -580,7 +580,11 @@ function afterDeath(
   if (how.failFast) {
     const message = how.message ?? 'died before it was ready'
     return [
-      { state: { phase: 'errored', message }, counters },
+      // It was the start itself, and nothing was started again.
+      {
+        state: { phase: 'errored', message },
+        counters: { ...counters, restarts: instance.counters.restarts },
+      },
       [died(null), { type: 'errored', message }, { type: 'settle', result: 'failed' }],
     ]
   }

@@ -355,6 +355,7 @@ describe('restart of what dies', () => {
     app.send({ type: 'start', failFast: true })
     expect(settled(app.exit(1))).toBe('failed')
     expect(app.phase).toBe('errored')
+    expect(app.counters.restarts).toBe(0)
   })
 })
 

@@ -7,11 +7,11 @@ import { leastConnections } from '../../../../daemon/balancer/policies/least-con
 import type { Client } from '../../../../daemon/balancer/policies/policy.ts'
 import { randomTwo } from '../../../../daemon/balancer/policies/random-2.ts'
 import { rendezvous } from '../../../../daemon/balancer/policies/rendezvous.ts'
-import { reusePortProblem } from '../../../../daemon/balancer/policies/reuseport.ts'
 import { roundRobin } from '../../../../daemon/balancer/policies/round-robin.ts'
 import { sticky } from '../../../../daemon/balancer/policies/sticky.ts'
 import { weighted } from '../../../../daemon/balancer/policies/weighted.ts'
 import { BALANCE_POLICIES } from '../../../../src/contract/app.ts'
+import { reusePortProblem } from '../../../../src/contract/reuse-port.ts'
 import { balanceSpec } from '../balance-spec.ts'
 import { anyone, candidates, someCandidates, someClient, tally } from './candidates.ts'
 

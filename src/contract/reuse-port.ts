@@ -1,9 +1,9 @@
-/** `kernel` and `reuseport`: the kernel chooses. What `reuseport` needs. */
+/** What the balance policy `reuseport` needs. */
 
-import { LbmError } from '../../../src/contract/errors.ts'
+import { LbmError } from './errors.ts'
 
 /** Since 22.12 and 23.1 of Node. */
-export function knowsReusePort(nodeVersion: string): boolean {
+function knowsReusePort(nodeVersion: string): boolean {
   const [major = 0, minor = 0] = nodeVersion.split('.').map(Number)
   return major > 23 || (major === 23 && minor >= 1) || (major === 22 && minor >= 12)
 }
