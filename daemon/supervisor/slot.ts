@@ -95,7 +95,14 @@ export function createSlot(options: SlotOptions): Slot {
       listens,
       sink,
       pidFile,
-      deaths,
+      deaths: {
+        ...deaths,
+        replace(exit, told) {
+          deaths.replace(exit, told)
+          // It is on the record of the number, which the one that serves reports.
+          if (runner !== current) options.changed(current.report())
+        },
+      },
       replace: (by, message) => options.replace(runner, by, message),
       changed(report) {
         if (runner === current) options.changed(report)
