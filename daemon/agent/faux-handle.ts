@@ -32,7 +32,7 @@ export function createFauxHandle({ sockname, closed }: FauxHandleOptions): FauxH
     onconnection: () => undefined,
     listen(asked) {
       backlog = asked
-      return 0
+      return listening?.listen?.(asked) ?? 0
     },
     ref: () => void (keepAlive ??= setInterval(() => undefined, MAX_TIMEOUT_MS)),
     unref() {
@@ -58,7 +58,7 @@ export function createFauxHandle({ sockname, closed }: FauxHandleOptions): FauxH
       // Whether the process stays alive is this object's affair.
       from.unref?.()
       from.onconnection = (status, client) => handle.onconnection(status, client)
-      from.listen?.(backlog ?? 0)
+      if (backlog !== undefined) from.listen?.(backlog)
     },
     accepting: () => listening,
     refrain() {

@@ -77,7 +77,7 @@ export function listenThroughSupervisor(
         servers.addDatagramSocket(server as unknown as Socket)
         done(0, tellWhenClosed(handle as NativeHandle, closed))
       } else {
-        hold(server, query, reply, closed, done)
+        hold(server, query, reply, handle as NativeHandle | undefined, closed, done)
       }
     })
   }
@@ -87,6 +87,7 @@ export function listenThroughSupervisor(
     server: AnyServer,
     query: ListenQuery,
     reply: Reply,
+    handle: NativeHandle | undefined,
     closed: () => void,
     done: Done,
   ): void {
@@ -101,25 +102,21 @@ export function listenThroughSupervisor(
         ),
         query.port,
       )
-    if (reply.how === 'own') {
-      // Bound now, so that a failure is told as one of listen(); listened on in rotation.
-      const bound = bindOwn()
-      if (typeof bound === 'number') {
-        closed()
-        done(bound, null)
-        return
-      }
-      bound.close()
+    const isOwn = reply.how === 'own'
+    // Bound now, so that a failure is told as one of listen(); listened on in rotation.
+    const bound = isOwn ? bindOwn() : handle
+    if (typeof bound === 'number') {
+      closed()
+      done(bound, null)
+      return
     }
     const faux = createFauxHandle({
       sockname: query.addressType === -1 ? undefined : reply.sockname,
       closed,
     })
-    held.set(reply.key, {
-      server,
-      handle: faux,
-      bindOwn: reply.how === 'own' ? bindOwn : undefined,
-    })
+    if (reply.accept === true && bound !== undefined) faux.acceptFrom(bound)
+    else bound?.close()
+    held.set(reply.key, { server, handle: faux, bindOwn: isOwn ? bindOwn : undefined })
     shareTicketKeys(server, reply.ticketKeys)
     done(0, faux)
   }

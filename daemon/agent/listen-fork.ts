@@ -100,18 +100,21 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     const listening = server._listeningId
     // Later: net.js calls fchmod() on a socket's handle when listen() has returned.
     process.nextTick(() => {
-      requests.listen(query, false, (reply) => {
+      requests.listen(query, false, (reply, handle) => {
         const isWanted = server._handle === placeholder && server._listeningId === listening
         if (isWanted) server._handle = null
         if (reply.errno !== undefined || !isWanted) {
           release()
           if (isWanted) listenOn(failing(reply.errno ?? -constants.errno.EADDRINUSE))
           else channel.send({ act: 'close', key: reply.key })
+          ;(handle as NativeHandle | undefined)?.close()
           return
         }
         const { closed } = hold(server, query, release)
         shareTicketKeys(server, reply.ticketKeys)
-        listenOn(createFauxHandle({ sockname: socketNameOf(query, reply.sockname), closed }))
+        const sockname = socketNameOf(query, reply.sockname)
+        if (handle === undefined) listenOn(createFauxHandle({ sockname, closed }))
+        else listenOn(tellWhenClosed(handle as NativeHandle, closed))
       })
     })
   }
@@ -190,9 +193,16 @@ function failing(errno: number): NativeHandle {
   return { listen: () => errno, close: () => undefined }
 }
 
-/** Stands in while the answer is awaited, so that the server counts as listening, as it does under plain node. */
+/** Stands in while the answer is awaited: the server listens and has its address when listen() returns, as under plain node. */
 function createPlaceholder(query: ListenQuery): NativeHandle & { fchmod(mode: number): number } {
+  const { address, port, addressType } = query
+  const name = {
+    address: address ?? '::',
+    port,
+    family: addressType === 4 && address ? 'IPv4' : 'IPv6',
+  }
   return {
+    ...(addressType !== -1 && { getsockname: (out: object) => (Object.assign(out, name), 0) }),
     listen: () => 0,
     close: () => undefined,
     ref: () => undefined,

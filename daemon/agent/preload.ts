@@ -16,6 +16,7 @@ import { stopWhenOrphaned } from './orphan.ts'
 import { expectProxyHeader } from './proxy-header.ts'
 import { reportLoad } from './reports.ts'
 import { createRequests } from './requests.ts'
+import { claimOwnCalls } from './self-calls.ts'
 import { type Servers, watchServers } from './servers.ts'
 import { acceptFromSlots } from './slots.ts'
 import { makeOutputBlocking } from './stdio.ts'
@@ -43,6 +44,7 @@ function start(config: AgentConfig): void {
   if (config.proxyProtocol)
     servers.takeOver((server, client) => take(server, client, Buffer.alloc(0)))
   noticeFailing(channel, servers)
+  claimOwnCalls(channel)
   followTicketKeys(channel)
   const counts = countRequests(servers)
   const slots = acceptFromSlots(channel, servers, config.slots)

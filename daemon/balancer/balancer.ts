@@ -11,6 +11,7 @@ import { peek, type Peeked } from './peek.ts'
 import { choosePolicy } from './policies/choose-policy.ts'
 import type { Balancer, BalancerOptions } from './port.ts'
 import { refuse, reset } from './refusal.ts'
+import { askWhoseCall } from './self-calls.ts'
 import { createTicketKeys } from './ticket-keys.ts'
 
 export function createBalancer(options: BalancerOptions): Balancer {
@@ -60,9 +61,12 @@ export function createBalancer(options: BalancerOptions): Balancer {
     const address = peerAddress(handle)
     const dispatch = ({ client, read }: Peeked): void => {
       lastConnectionId += 1
+      const id = lastConnectionId
       const waitMs = spec.queueTimeoutMs
       const deadlineMs = after(clock.now(), waitMs)
-      dispatcher.dispatch({ id: lastConnectionId, key, handle, client, read, deadlineMs, waitMs })
+      if (!dispatcher.dispatch({ id, key, handle, client, read, deadlineMs, waitMs })) {
+        askWhoseCall(members, key, id, handle)
+      }
     }
     const mustRead = spec.policy === 'sticky' || (spec.policy === 'ip-hash' && spec.proxyProtocol)
     if (mustRead) peek(handle, address, spec, clock, dispatch)
@@ -104,6 +108,9 @@ export function createBalancer(options: BalancerOptions): Balancer {
           break
         case 'ack':
           dispatcher.acknowledge(memberId, message.id, message.accepted, message.open)
+          break
+        case 'mine':
+          dispatcher.claim(memberId, message.key, message.id)
           break
         case 'failing':
           outliers.failed(state, message.closed)

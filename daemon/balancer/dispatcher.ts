@@ -40,7 +40,10 @@ export interface DispatcherOptions {
 }
 
 export interface Dispatcher {
-  dispatch(connection: Connection): void
+  /** @returns false when it has to wait */
+  dispatch(connection: Connection): boolean
+  /** Gives what waits to this member, ready or not. */
+  claim(memberId: number, key: string, connectionId: number): void
   acknowledge(
     memberId: number,
     connectionId: number,
@@ -176,13 +179,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     dispatch(connection) {
       const { affinity } = options.policy()
-      if ((affinity || line.sizeOf(connection.key) === 0) && place(connection)) return
+      if ((affinity || line.sizeOf(connection.key) === 0) && place(connection)) return true
       line.push(connection)
       if (line.size() > MAX_WAITING) {
         const oldest = line.shiftLongest()
         if (oldest !== undefined) options.refuse(oldest)
       }
       setAlarm()
+      return false
+    },
+    claim(memberId, key, connectionId) {
+      const member = members.get(memberId)
+      if (member === undefined || !member.listeners.has(key)) return
+      const connection = line.take(key, ({ id }) => id === connectionId)
+      if (connection !== undefined) handOver(connection, member)
     },
     acknowledge(memberId, connectionId, accepted, open) {
       const entry = handedOver.get(connectionId)

@@ -23,6 +23,8 @@ export interface Listener {
   accepting: boolean
   /** Ids of the members that hold it. */
   readonly holders: Set<number>
+  /** The instances of the supervisor that this one replaces accept from it still. */
+  hasPredecessor: boolean
   /** The member that was asked for the handle. */
   awaited: number | undefined
 }
@@ -58,6 +60,7 @@ export function createListeners(): Listeners {
       accepting: false,
       holders: new Set(),
       awaited: undefined,
+      hasPredecessor: false,
     }
     open.set(listener.key, listener)
     return listener

@@ -18,6 +18,7 @@ export interface WaitingLine<W extends Waiting> {
   keys(): string[]
   /** Takes the oldest of the longest line. */
   shiftLongest(): W | undefined
+  take(key: string, isWanted: (item: W) => boolean): W | undefined
   takeLate(nowMs: Monotonic): W[]
   takeAll(key: string): W[]
   nextDeadline(): Monotonic | undefined
@@ -73,6 +74,18 @@ export function createWaitingLine<W extends Waiting>(): WaitingLine<W> {
       const [key, [first, ...rest]] = longest
       keep(key, rest, rest.length + 1)
       return first
+    },
+    take(key, isWanted) {
+      const line = lines.get(key) ?? []
+      const wanted = line.find(isWanted)
+      if (wanted !== undefined) {
+        keep(
+          key,
+          line.filter((item) => item !== wanted),
+          line.length,
+        )
+      }
+      return wanted
     },
     takeLate(nowMs) {
       const late: W[] = []

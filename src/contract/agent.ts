@@ -85,10 +85,12 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
       errno?: number
       key: string
       /**
-       * `dispatched`: connections come as messages, or from a handle that an `accept` brings; `shared`: the handle beside
-       * this message is listened on at once; `own`: bind it yourself, and listen when `accept` comes.
+       * `dispatched`: connections come as messages, or from a handle that an `accept` brings; `own`: bind it yourself,
+       * and listen when `accept` comes; `shared`: the handle beside this message is this process' own copy.
        */
       how: 'dispatched' | 'shared' | 'own'
+      /** As if an `accept` came with it: listens before the app hears that it does. */
+      accept?: boolean
       sockname?: { address: string; port: number; family?: string }
       /** Session ticket keys for TLS servers, base64, 48 bytes. */
       ticketKeys?: string

@@ -19,6 +19,7 @@ import {
   appPath,
   type Instance,
   nodes,
+  script,
   type TestApp,
   testApp,
   type TestAppOptions,
@@ -310,6 +311,30 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
     // A second one finds the address taken and gets the same socket.
     expect(await said(app.spawn())).toMatchObject({ listening: true })
     await app.instances[1]?.when('listening')
+  })
+
+  test.each<Mode>(['cluster', 'fork'])(
+    '%s: an app may call itself before it is ready',
+    async (mode) => {
+      const path = script(`
+      const server = require('node:http').createServer((_, response) => response.end('warm')).listen(0, async () => {
+        const response = await fetch('http://127.0.0.1:' + server.address().port)
+        console.log(JSON.stringify(await response.text()))
+      })
+    `)
+      await using app = testApp({ app: path, mode, node })
+      expect(await said(app.spawn())).toBe('warm')
+    },
+  )
+
+  test('fork: a later process has its address at once, too', async () => {
+    const port = await freePort()
+    const env = { PORT: String(port) }
+    await using app = sockets('address', { mode: 'fork', node, env })
+    const first = await said(app.spawn())
+    await app.instances[0]?.kill()
+    expect(await said(app.spawn())).toEqual(first)
+    expect(first).toMatchObject({ address: { port } })
   })
 
   test('cluster.worker.disconnect() ends an instance', async () => {
