@@ -1,7 +1,7 @@
-/** Messages that apps send by `process.send`: the `axm:` ones of @pm2/io are answered, the rest is passed on. */
+/** Answers that apps give to messages: @pm2/io's `axm:reply`. */
 
-import type { InstanceState } from '../../src/contract/instance.ts'
 import { after, type Clock } from '../kernel/clock.ts'
+import { isAxmMessage } from './instance/axm.ts'
 import type { Runner } from './instance/runner.ts'
 
 export interface Reply {
@@ -10,8 +10,8 @@ export interface Reply {
 }
 
 export interface AppMessages {
-  /** Looks at a message of an instance. */
-  receive(runner: Runner, message: unknown): void
+  /** Looks at a message of the instance with this id. */
+  receive(id: number, message: unknown): void
   /** Sends to each and gathers what they answer to `action` in time. */
   ask(
     runners: readonly Runner[],
@@ -25,25 +25,10 @@ export function createAppMessages(clock: Clock): AppMessages {
   const waiting = new Set<{ id: number; action: string; answer: (value: unknown) => void }>()
 
   return {
-    receive(runner, message) {
-      if (!isTyped(message)) return
-      const { type, data } = message
-      if (type === 'axm:action') {
-        const action = data as InstanceState['axmActions'][number]
-        const others = runner
-          .report()
-          .axmActions.filter((known) => known.action_name !== action.action_name)
-        runner.setAxm({ axmActions: [...others, action] })
-      } else if (type === 'axm:monitor') {
-        runner.setAxm({ axmMonitor: { ...runner.report().axmMonitor, ...(data as object) } })
-      } else if (type === 'axm:reply') {
-        const { action_name: action, return: value } = data as {
-          action_name?: string
-          return?: unknown
-        }
-        for (const wait of waiting)
-          if (wait.id === runner.id && wait.action === action) wait.answer(value)
-      }
+    receive(id, message) {
+      if (!isReply(message)) return
+      const { action_name: action, return: value } = message.data
+      for (const wait of waiting) if (wait.id === id && wait.action === action) wait.answer(value)
     },
     async ask(runners, message, action, timeoutMs) {
       const replies = await Promise.all(
@@ -77,14 +62,8 @@ export function createAppMessages(clock: Clock): AppMessages {
   }
 }
 
-function isTyped(message: unknown): message is { type: string; data: unknown } {
-  return (
-    typeof message === 'object' &&
-    message !== null &&
-    'type' in message &&
-    typeof message.type === 'string' &&
-    'data' in message &&
-    typeof message.data === 'object' &&
-    message.data !== null
-  )
+function isReply(
+  message: unknown,
+): message is { data: { action_name?: unknown; return?: unknown } } {
+  return isAxmMessage(message) && message.type === 'axm:reply'
 }

@@ -95,10 +95,7 @@ async function main(): Promise<void> {
   }
 
   function emit(event: LbmEvent): void {
-    if (event.type === 'instance.message') {
-      const runner = hosts.get(event.app)?.runner(event.id)
-      if (runner !== undefined) messages.receive(runner, event.message)
-    }
+    if (event.type === 'instance.message') messages.receive(event.id, event.message)
     broadcast('event', event)
   }
 

@@ -22,6 +22,7 @@ import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
 import type { LogSink } from '../logs/log-sink.ts'
 import { slotsForAgent } from '../slots/slots-for-agent.ts'
+import { axmAfter, NO_AXM } from './axm.ts'
 import { type Child, startChild } from './child.ts'
 import { environmentOf } from './environment.ts'
 import { explainExit, type Fault, isFailure, withLastLines } from './exit-reason.ts'
@@ -93,7 +94,6 @@ export interface Runner {
   child(): Child | undefined
   /** Its event loop does not answer at the moment. */
   isSilent(): boolean
-  setAxm(change: Partial<Pick<InstanceReport, 'axmActions' | 'axmMonitor'>>): void
   /** Resolves when all that its processes printed is in the files. */
   outputWritten(): Promise<void>
 }
@@ -130,7 +130,7 @@ export function createRunner(options: RunnerOptions): Runner {
   let timer: Disposable | undefined
   let listening: ListeningAt[] = []
   let notes: string[] = []
-  let axm: Pick<InstanceReport, 'axmActions' | 'axmMonitor'> = { axmActions: [], axmMonitor: {} }
+  let axm = NO_AXM
   let startedAt: number = known?.startedAt ?? 0
   let lastExit: ExitReason | undefined
   let notifySocket: NotifySocket | undefined
@@ -241,7 +241,7 @@ export function createRunner(options: RunnerOptions): Runner {
   function startProcess(run: number): void {
     listening = []
     notes = []
-    axm = { axmActions: [], axmMonitor: {} }
+    axm = NO_AXM
     startedAt = clock.wall()
     // A program that is not Node says that it is ready by sd_notify(3).
     if (spec.runtime === 'node' || !spec.waitReady) {
@@ -400,7 +400,14 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   function receiveFromApp(run: number, message: unknown): void {
-    if (message === 'ready' && process?.run === run) process.health.saidReady()
+    if (process?.run === run) {
+      if (message === 'ready') process.health.saidReady()
+      const said = axmAfter(axm, message)
+      if (said !== undefined) {
+        axm = said
+        publish()
+      }
+    }
     options.emit({ ...eventBase(), type: 'instance.message', id, message })
   }
 
@@ -585,10 +592,6 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     child: () => process?.child,
     isSilent: () => process?.health.isSilent() ?? false,
-    setAxm(change) {
-      axm = { ...axm, ...change }
-      publish()
-    },
     async outputWritten() {
       await lastOutput
     },
