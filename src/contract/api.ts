@@ -3,6 +3,7 @@
 import type { AppRecord, AppSpec, BalanceSpec } from './app.ts'
 import type { LbmEvent } from './events.ts'
 import type { InstanceView } from './instance.ts'
+import type { Settings } from './settings.ts'
 import type { InstanceOutcome, RolloutOutcome } from './supervisor.ts'
 
 /** name, id, `all`, namespace or `/regex/`, each; resolved by the daemon, in PM2's order. */
@@ -117,6 +118,14 @@ export interface DaemonApi {
   /** Notifications `event` follow on this connection until it closes. */
   'events.subscribe': { params: { selectors: Selectors }; result: Record<string, never> }
   'state.save': { params: { force: boolean }; result: { path: string; apps: number } }
+  /** An empty list takes the place of the saved one, which stays as its backup. */
+  'state.clear': { params: Record<string, never>; result: { path: string } }
+  'settings.read': { params: Record<string, never>; result: { settings: Settings } }
+  /** null takes a setting away. */
+  'settings.write': {
+    params: { changes: Record<string, string | null> }
+    result: { settings: Settings }
+  }
   'state.resurrect': { params: { wait: boolean }; result: { apps: AppOutcome[] } }
 }
 

@@ -2,6 +2,8 @@
 
 import type { ExitReason, Requester } from './instance.ts'
 
+export type Command = 'start' | 'stop' | 'restart' | 'reload' | 'delete' | 'scale'
+
 interface EventBase {
   /** Version of the record's shape. */
   v: 1
@@ -27,6 +29,8 @@ export type LbmEvent = EventBase &
     | { type: 'instance.message'; id: number; message: unknown }
     | { type: 'rollout.progress'; generation: number; id: number; number: number; phase: string }
     | { type: 'rollout.ended'; generation: number; result: string; message?: string }
+    /** A command has been carried out on this instance, well or not. */
+    | { type: 'command.done'; id: number; number: number; command: Command; ok: boolean }
     | { type: 'watch.restart'; files: string[] }
     | { type: 'watch.suspended'; message: string }
     | { type: 'logs.dropped'; id: number; lines: number; message: string }

@@ -8,6 +8,8 @@ export interface HomePaths {
   state: string
   /** What `lbm save` keeps for `lbm resurrect`. */
   saved: string
+  /** What `lbm set` keeps. */
+  settings: string
   runDir: string
   logsDir: string
   pidsDir: string
@@ -24,6 +26,7 @@ export function homePaths(root: string): HomePaths {
     daemonLog: `${root}/daemon.log`,
     state: `${root}/state.json`,
     saved: `${root}/saved.json`,
+    settings: `${root}/settings.json`,
     runDir: `${root}/run`,
     logsDir: `${root}/logs`,
     pidsDir: `${root}/pids`,

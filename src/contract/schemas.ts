@@ -27,6 +27,11 @@ export type Schemas<A extends Api> = {
 const nothing = v.optional(v.strictObject({}), {})
 const selectors = v.pipe(v.array(word), v.minLength(1, 'at least one selector'))
 const selected = v.object({ selectors })
+// `record` wants a schema that it sees to be of strings.
+const settingName = v.pipe(
+  v.string(),
+  v.regex(/^[^\0\n]{1,200}$/, '1 to 200 characters on one line'),
+)
 const ids = v.array(count)
 const awaitReply = v.exactOptional(v.object({ action: text, timeoutMs: durationMs }))
 const requester = v.picklist([
@@ -79,6 +84,9 @@ export const daemonSchemas: Schemas<DaemonApi> = {
   'logs.reopen': nothing,
   'events.subscribe': selected,
   'state.save': v.object({ force: v.boolean() }),
+  'state.clear': nothing,
+  'settings.read': nothing,
+  'settings.write': v.object({ changes: v.record(settingName, v.nullable(text)) }),
   'state.resurrect': v.object({ wait: v.boolean() }),
 }
 

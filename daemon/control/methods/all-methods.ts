@@ -6,11 +6,13 @@ import type { Implementation, Methods } from '../../../src/contract/rpc.ts'
 import { checkedMethods, daemonSchemas } from '../../../src/contract/schemas.ts'
 import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
+import { announced } from './announced.ts'
 import { daemonMethods, type Ending } from './daemon.ts'
 import { inspectMethods, subscribe } from './inspect.ts'
 import { instanceMethods } from './instances.ts'
 import { restartMethods } from './restart.ts'
 import { savedListMethods } from './saved-list.ts'
+import { settingsMethods } from './settings.ts'
 import { startMethods } from './start.ts'
 import { stopMethods } from './stop.ts'
 
@@ -29,7 +31,7 @@ export function daemonServes(
   options: DaemonMethodsOptions,
 ): (connection: RpcConnection) => Methods {
   const { control, isEnding } = options
-  const shared: Implementation<Omit<DaemonApi, keyof Subscribe>> = {
+  const shared: Implementation<Omit<DaemonApi, keyof Subscribe>> = announced(control, {
     ...daemonMethods(control, options.ending, options.rssBytes),
     ...inspectMethods(control),
     ...startMethods(control),
@@ -37,7 +39,8 @@ export function daemonServes(
     ...restartMethods(control),
     ...instanceMethods(control, options.reopenOwnLog),
     ...savedListMethods(control),
-  }
+    ...settingsMethods(control.home.settings),
+  })
   const table = refusingWhen(isEnding, checkedMethods(daemonSchemas, shared))
 
   return (connection) => {

@@ -15,7 +15,7 @@ import { allWith, forEachApp } from './selected.ts'
 
 export function savedListMethods(
   control: Control,
-): Pick<Implementation<DaemonApi>, 'state.save' | 'state.resurrect'> {
+): Pick<Implementation<DaemonApi>, 'state.save' | 'state.clear' | 'state.resurrect'> {
   const { store, supervisors, instances, clock, home } = control
 
   /** As it was saved, under new ids. */
@@ -30,22 +30,23 @@ export function savedListMethods(
     return { ...fresh, slots, listens: saved.listens }
   }
 
+  async function save(apps: readonly AppRecord[]): Promise<void> {
+    const lines = apps.map((app) => JSON.stringify(app))
+    await writeFileAtomic(home.saved, formatState(0, lines), { backup: `${home.saved}.bak` })
+  }
+
   return {
     async 'state.save'({ force }) {
       const apps = store.apps()
       // An empty list saved by mistake is how people lose the good one.
       if (apps.length === 0 && !force) return { path: home.saved, apps: 0 }
-      await writeFileAtomic(
-        home.saved,
-        formatState(
-          0,
-          apps.map((app) => JSON.stringify(app)),
-        ),
-        {
-          backup: `${home.saved}.bak`,
-        },
-      )
+      await save(apps)
       return { path: home.saved, apps: apps.length }
+    },
+
+    async 'state.clear'() {
+      await save([])
+      return { path: home.saved }
     },
 
     async 'state.resurrect'({ wait }) {
