@@ -27,6 +27,20 @@ export * from './types/src/client/index.js'
 declare const lbm: Lbm
 export default lbm
 `,
+  // What is required is the thing itself, as PM2 has it.
+  'pm2.cjs': `module.exports = require('./index.cjs').createPm2()
+`,
+  'pm2.d.cts': `import type * as lbm from './types/src/client/index.js'
+declare const pm2: lbm.Pm2
+declare namespace pm2 {
+  type Pm2 = lbm.Pm2
+  type Bus = lbm.Bus
+  type ProcessDescriptor = lbm.ProcessDescriptor
+  type StartedProcess = lbm.StartedProcess
+  type StartOptions = lbm.AppDefinition
+}
+export = pm2
+`,
 }
 
 const { version } = JSON.parse(readFileSync('package.json', 'utf8'))

@@ -10,11 +10,13 @@ import { LbmError } from '../contract/errors.ts'
 import type { LbmEvent } from '../contract/events.ts'
 import type { HomePaths } from '../contract/home.ts'
 import type { InstanceView } from '../contract/instance.ts'
+import type { Settings } from '../contract/settings.ts'
 import { isDaemonDown } from './call.ts'
 import { subscribe } from './events.ts'
 import { type ActionOutcome, failureOfActions } from './failures.ts'
 import { resolveHome } from './home.ts'
 import type { StartFileOptions } from './start-file.ts'
+import { waitForExit } from './wait-for-exit.ts'
 import { type AskOptions, type Wire, wireByCall } from './wire.ts'
 
 export interface ClientOptions {
@@ -97,6 +99,12 @@ export interface Client {
   reopenLogs(options?: AskOptions): Promise<string[]>
   save(options?: AskOptions): Promise<string>
   resurrect(options?: AskOptions & { wait?: boolean }): Promise<AppOutcome[]>
+  /** Puts an empty list in the place of the saved one. */
+  clearSaved(options?: AskOptions): Promise<string>
+  /** What `lbm set` keeps. */
+  settings(options?: AskOptions): Promise<Settings>
+  /** @param changes null takes a setting away */
+  changeSettings(changes: Record<string, string | null>, options?: AskOptions): Promise<Settings>
   /** Ends every app and the daemon; resolves with the number of instances. */
   kill(options?: AskOptions): Promise<number>
   /** Until the signal aborts or the loop is left; throws DAEMON_UNREACHABLE when the daemon ends. */
@@ -208,7 +216,15 @@ export function clientOver(
     save: async (given) => (await ask('state.save', { force: true }, given)).path,
     resurrect: async ({ wait = true, ...given } = {}) =>
       succeeded((await askStarting('state.resurrect', { wait }, given)).apps),
-    kill: async (given) => (await ask('daemon.kill', {}, given)).stopped,
+    clearSaved: async (given) => (await askStarting('state.clear', {}, given)).path,
+    settings: async (given) => (await askStarting('settings.read', {}, given)).settings,
+    changeSettings: async (changes, given) =>
+      (await askStarting('settings.write', { changes }, given)).settings,
+    async kill(given) {
+      const { stopped } = await ask('daemon.kill', {}, given)
+      await waitForExit(home())
+      return stopped
+    },
     events: (apps = 'all', given = {}) => subscribe(home().socket, list(apps), given.signal),
   }
 }

@@ -28,6 +28,10 @@ export {
 export { connect, type Connection, type ConnectOptions } from './connect.ts'
 export { type ActionOutcome } from './failures.ts'
 export { type Lbm } from './lbm.ts'
+export { type Bus } from './pm2/bus.ts'
+export { type ProcessDescriptor, type StartedProcess } from './pm2/descriptors.ts'
+export { type Pm2, type Pm2Options } from './pm2/pm2-api.ts'
+export { createPm2 } from './pm2/pm2.ts'
 export { type StartFileOptions } from './start-file.ts'
 export { type AskOptions } from './wire.ts'
 

@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 
 import { loadConfigFile } from '../config/load.ts'
 import { readApps } from '../config/read-apps.ts'
+import type { AppSpec } from '../contract/app.ts'
 import { isDaemonDown } from './call.ts'
 import { type ActionOutcome, failureOfActions } from './failures.ts'
 import { inOrderOfNeed } from './in-order-of-need.ts'
@@ -33,22 +34,33 @@ export async function startFile(
   file: string,
   options: StartFileOptions & Place,
 ): Promise<ActionOutcome[]> {
+  const value = await loadConfigFile(resolve(options.cwd, file))
+  return await startConfig(wire, value, file, options)
+}
+
+/** @param value what such a file holds @param file what errors call it */
+export async function startConfig(
+  wire: Wire,
+  value: unknown,
+  file: string,
+  options: StartFileOptions & Place,
+): Promise<ActionOutcome[]> {
   const { cwd, env, environment, only, strict, existing = 'restart', wait = true } = options
-  const value = await loadConfigFile(resolve(cwd, file))
   const { specs } = readApps(value, { file, cwd, env, environmentName: environment, only, strict })
   const known = await knownNames(wire)
-  const missing = specs.filter(({ name }) => !known.has(name))
+  const isMissing = ({ name, raw }: AppSpec): boolean => !known.has(name) || raw['force'] === true
+  const missing = specs.filter(isMissing)
   const started = await inOrderOfNeed<ActionOutcome>(
     missing,
     async (spec) => {
-      const params = { spec, force: false, wait }
+      const params = { spec, force: known.has(spec.name), wait }
       const { restarted: _, ...outcome } = await wire.askStarting('app.start', params, options)
       return { outcome, isUp: failureOfActions([outcome]) === undefined }
     },
     // The failure of what it needs is what the caller hears of.
     () => undefined,
   )
-  const present = specs.filter(({ name }) => known.has(name))
+  const present = specs.filter((spec) => !isMissing(spec))
   if (present.length === 0) return started
   const change = { selectors: present.map(({ name }) => name), specs: present }
   const { apps } =

@@ -1,16 +1,9 @@
-import { existsSync } from 'node:fs'
-import { setTimeout as delay } from 'node:timers/promises'
-
 import type { Command } from 'commander'
 
 import { isDaemonDown } from '../../client/call.ts'
-import type { HomePaths } from '../../contract/home.ts'
+import { waitForExit } from '../../client/wait-for-exit.ts'
 import { ask, type Cli, homeOf } from '../cli.ts'
 import { sayFor } from '../output/say.ts'
-
-/** The daemon answers just before it exits. */
-const EXIT_TIMEOUT_MS = 5000
-const POLL_MS = 10
 
 export function addKill(program: Command, cli: Cli): void {
   program
@@ -34,12 +27,4 @@ export async function runKill(cli: Cli, { json = false }: { json?: boolean } = {
     say.info('The daemon is not running')
     if (json) cli.io.out(JSON.stringify({ stopped: 0 }))
   }
-}
-
-/** So that whoever comes next finds neither its socket nor its lock. */
-async function waitForExit({ socket, daemonPid }: HomePaths): Promise<void> {
-  const deadline = performance.now() + EXIT_TIMEOUT_MS
-  // The pid would tell less: a process that nobody has waited for yet still has it.
-  while (performance.now() < deadline && (existsSync(socket) || existsSync(daemonPid)))
-    await delay(POLL_MS)
 }

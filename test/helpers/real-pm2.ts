@@ -1,0 +1,33 @@
+/** The real PM2, for tests that compare; it is no dependency of lbm, so it is fetched where it is wanted. */
+
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+
+const VERSION = '7.0.4'
+const INSTALL_TIMEOUT_MS = 120_000
+
+export interface RealPm2 {
+  /** The folder that a program may `require`. */
+  module: string
+  bin: string
+}
+
+/** Kept in the folder for temporary files, for the next run. @returns why there is none, when there is none */
+export async function realPm2(): Promise<RealPm2 | string> {
+  const folder = join(tmpdir(), `lbm-test-pm2-${VERSION}`)
+  const module = join(folder, 'node_modules/pm2')
+  const bin = join(module, 'bin/pm2')
+  if (!existsSync(bin)) {
+    mkdirSync(folder, { recursive: true })
+    const args = ['install', '--prefix', folder, '--no-fund', '--no-audit', `pm2@${VERSION}`]
+    try {
+      await promisify(execFile)('npm', args, { timeout: INSTALL_TIMEOUT_MS })
+    } catch (error) {
+      return `pm2@${VERSION} cannot be installed: ${(error as Error).message.split('\n').at(-1)}`
+    }
+  }
+  return { module, bin }
+}
