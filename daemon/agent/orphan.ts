@@ -12,8 +12,12 @@ interface Counted {
   unrefCounted?(): void
 }
 
-export function stopWhenOrphaned(drain: Drain): void {
-  process.prependListener('disconnect', () => {
+/** @returns looks whether the channel has gone without a word: Node says nothing while a handle it sent awaits its receipt */
+export function stopWhenOrphaned(drain: Drain): () => void {
+  let isStopping = false
+  const stop = (): void => {
+    if (isStopping) return
+    isStopping = true
     const worker = cluster.isWorker ? cluster.worker : undefined
     // The app itself, or the supervisor in order, closed the channel.
     if (worker?.exitedAfterDisconnect === true) return
@@ -24,7 +28,11 @@ export function stopWhenOrphaned(drain: Drain): void {
       setTimeout(() => process.exit(), LAST_MS).unref()
       process.kill(process.pid, 'SIGINT')
     })
-  })
+  }
+  process.prependListener('disconnect', stop)
   // A listener of 'disconnect' keeps the process alive; a script that has ended would stay.
   ;(process.channel as Counted | undefined)?.unrefCounted?.()
+  return () => {
+    if (!process.connected) stop()
+  }
 }

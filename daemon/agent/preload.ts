@@ -52,8 +52,8 @@ function start(config: AgentConfig): void {
   channel.on('drain', (options) => drain(options, () => channel.send({ act: 'drained' })))
   reportFaults(channel)
   reportWhenLoaded(channel)
-  reportLoad(channel, servers, counts, config.reportMs)
-  stopWhenOrphaned(drain)
+  const lookAtChannel = stopWhenOrphaned(drain)
+  reportLoad(channel, servers, counts, config.reportMs, lookAtChannel)
 }
 
 function connectionTaker(config: AgentConfig, servers: Servers): TakeConnection {

@@ -9,11 +9,13 @@ export function reportLoad(
   servers: Servers,
   counts: RequestCounts,
   everyMs: number,
+  lookAtChannel: () => void,
 ): void {
   let utilisation: ReturnType<typeof performance.eventLoopUtilization> | undefined
   let dueMs = 0
 
   const timer = setInterval(() => {
+    lookAtChannel()
     const nowMs = performance.now()
     // The timer's own lateness: one sample a report, at no cost between reports.
     const loopDelayMs = dueMs === 0 ? 0 : Math.max(0, Math.round(nowMs - dueMs))

@@ -51,7 +51,8 @@ export function watchServers(channel: Channel): Servers {
   prototype._listen2 = function (...args) {
     listen2.apply(this, args)
     if (this._handle === null || this._handle === undefined) return
-    add(this)
+    const [, port, addressType] = args
+    add(this, port === 0 && addressType !== -1)
     wrap(this, this._handle)
   }
 
@@ -83,14 +84,16 @@ export function watchServers(channel: Channel): Servers {
     for (const look of lookers) look(socket)
   }
 
-  function add(server: AnyServer): void {
+  /** @param isRandom it asked for any port: the next process will get another one */
+  function add(server: AnyServer, isRandom: boolean): void {
     if (known.has(server)) return
     known.add(server)
     let place: ReturnType<typeof placeOf>
     server.on('listening', () => {
       servers.add(server)
       place = placeOf(server.address())
-      if (place !== undefined) channel.send({ act: 'listening', ...place })
+      if (place !== undefined)
+        channel.send({ act: 'listening', ...place, ...(isRandom && { random: true }) })
     })
     // Emitted when the last connection is gone, too: until then its connections count.
     server.on('close', () => {

@@ -1,6 +1,7 @@
 /** Puts listeners, members, policy and dispatcher of one app together behind the port. */
 
 import { AGENT_COMMAND } from '../../src/contract/agent.ts'
+import type { ListeningAt } from '../../src/contract/instance.ts'
 import { after } from '../kernel/clock.ts'
 import { type Connection, createDispatcher } from './dispatcher.ts'
 import { createListening } from './listening.ts'
@@ -177,17 +178,9 @@ export function createBalancer(options: BalancerOptions): Balancer {
   }
 }
 
-function placeOf({
-  address,
-  port,
-  protocol,
-}: {
-  address: string
-  port: number
-  protocol?: 'udp'
-}): {
-  address: string
-  port: number
-} {
-  return { address: protocol === 'udp' ? `udp:${address}` : address, port }
+function placeOf({ address, port, protocol, random }: Place): ListeningAt {
+  const place = { address: protocol === 'udp' ? `udp:${address}` : address, port }
+  return random === true ? { ...place, random } : place
 }
+
+type Place = Pick<ListeningAt, 'address' | 'port' | 'random'> & { protocol?: 'udp' }

@@ -28,6 +28,7 @@ import { addSignal } from './commands/signal.ts'
 import { addStart } from './commands/start.ts'
 import { addDelete, addStop } from './commands/stop.ts'
 import { addUpgrade } from './commands/upgrade.ts'
+import { addWhy } from './commands/why.ts'
 
 type AddCommand = (program: Command, cli: Cli) => void
 
@@ -50,7 +51,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addReset,
     ],
   ],
-  ['Look:', [addList, addDescribe, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
+  ['Look:', [addList, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
   ['Logs and state:', [addFlush, addSave]],
   [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addCompletion]],
 ]

@@ -46,7 +46,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
   | { act: 'listen'; seq: number; query: ListenQuery; canReusePort?: boolean }
   /** The socket beside this message is bound and listened on; the supervisor keeps it for later instances. */
   | { act: 'offer'; seq: number; query: ListenQuery }
-  | { act: 'listening'; address: string; port: number; protocol?: 'udp' }
+  /** `random`: it asked for port 0. */
+  | { act: 'listening'; address: string; port: number; protocol?: 'udp'; random?: true }
   /** Paired with `listening`: a server that listened does so no longer. */
   | { act: 'closed'; address: string; port: number; protocol?: 'udp' }
   /** Paired with `listen-reply`: this instance gave the listener up. */

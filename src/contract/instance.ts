@@ -102,6 +102,8 @@ export interface ListeningAt {
   address: string
   /** −1 for a Unix socket. */
   port: number
+  /** The system chose the port: the next process may get another one. */
+  random?: true
 }
 
 /** What the supervisor knows of an instance; it is sent whole at each change. */

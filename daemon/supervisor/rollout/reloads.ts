@@ -223,12 +223,8 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     if (isAtRest(serving)) return true
     return serving
       .report()
-      .listening.every((place) =>
-        report.listening.some(
-          (other) =>
-            other.port === place.port && (place.port >= 0 || other.address === place.address),
-        ),
-      )
+      .listening.filter((place) => place.random !== true)
+      .every((place) => report.listening.some((other) => isSamePort(place, other)))
   }
 
   function servingChanged(report: InstanceReport): void {
@@ -257,6 +253,10 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
   }
 
   return { reload, abort, servingChanged, risingChanged }
+}
+
+function isSamePort(a: ListeningAt, b: ListeningAt): boolean {
+  return a.port === b.port && (a.port >= 0 || a.address === b.address)
 }
 
 function isSame(a: unknown, b: unknown): boolean {

@@ -78,3 +78,12 @@ describe.each(MODES)('%s', (_mode, mode) => {
     },
   )
 })
+
+test('fork: an app that listens on any port it gets is reloaded, on another port', async () => {
+  await using supervisor = await startSupervisor()
+  const app = spec(0)
+  await supervisor.start(app)
+  const before = supervisor.states.get(0)?.listening[0]?.port
+  expect(await reload(supervisor, app)).toMatchObject({ result: 'done' })
+  expect(supervisor.states.get(0)?.listening[0]?.port).not.toBe(before)
+})
