@@ -29,7 +29,7 @@ const TEST_ONLY = [
 ]
 
 // A machine, the states it moves between, and the rules it decides by.
-const PURE_PARTS = '^daemon/.+/(machine|state|[a-z-]*policy)\\.ts$'
+const PURE_PARTS = '^daemon/(.+/(machine|state|[a-z-]*policy)\\.ts$|supervisor/instance/steps/)'
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
