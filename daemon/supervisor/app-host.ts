@@ -2,12 +2,12 @@
 
 import { join } from 'node:path'
 
-import type { AppRecord, SlotRecord } from '../../src/contract/app.ts'
+import type { AppRecord, AppSpec, SlotRecord } from '../../src/contract/app.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import type { HomePaths } from '../../src/contract/home.ts'
 import type { InstanceState as InstanceReport, Requester } from '../../src/contract/instance.ts'
-import { logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
+import { type LogFiles, logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
 import type { InstanceOutcome, RolloutOutcome } from '../../src/contract/supervisor.ts'
 import { createBalancer } from '../balancer/balancer.ts'
 import type { InheritedListener } from '../balancer/port.ts'
@@ -20,6 +20,7 @@ import type { Runner } from './instance/runner.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import type { LogPipes } from './logs/log-pipe.ts'
 import { type LogSink, openLogSink } from './logs/log-sink.ts'
+import { createSinks } from './logs/sinks.ts'
 import { describeBindFailure } from './port-holder.ts'
 import { createReloads, type ReloadRequest } from './rollout/reloads.ts'
 import { createSlot, isAtRest, type Slot } from './slot.ts'
@@ -155,30 +156,31 @@ export function createAppHost(
   function addSlot(slotRecord: SlotRecord, knownReport: InstanceReport | undefined): void {
     const { spec, listens } = record
     const { id } = slotRecord
-    const sink = openLogSink({
-      appName: spec.name,
-      spec: spec.logs,
-      files: logFilesOf(spec, deps.home.logsDir, id),
-      registry: deps.logFiles,
-      clock: deps.clock,
-      onDropped: ({ lines, message }) =>
-        deps.emit({
-          v: 1,
-          atMs: deps.clock.wall(),
-          app: key,
-          type: 'logs.dropped',
-          id,
-          lines,
-          message,
-        }),
-    })
+    const open = (ofSpec: AppSpec, files: LogFiles): LogSink =>
+      openLogSink({
+        appName: ofSpec.name,
+        spec: ofSpec.logs,
+        files,
+        registry: deps.logFiles,
+        clock: deps.clock,
+        onDropped: ({ lines, message }) =>
+          deps.emit({
+            v: 1,
+            atMs: deps.clock.wall(),
+            app: key,
+            type: 'logs.dropped',
+            id,
+            lines,
+            message,
+          }),
+      })
     const slot = createSlot({
       record: slotRecord,
       spec,
       listens,
       known: knownReport,
-      sink,
-      pidFile: pidFileOf(spec, deps.home.pidsDir, id),
+      sinks: createSinks({ filesOf: (ofSpec) => logFilesOf(ofSpec, deps.home.logsDir, id), open }),
+      pidFileOf: (ofSpec) => pidFileOf(ofSpec, deps.home.pidsDir, id),
       basics: {
         app: key,
         agentPath: deps.agentPath,
@@ -362,7 +364,7 @@ export function createAppHost(
     abortReload: reloads.abort,
     remove,
     runner,
-    sinks: () => [...slots.values()].map((slot) => slot.sink),
+    sinks: () => [...slots.values()].flatMap((slot) => slot.sinks.all()),
     listeners: balancer.listeners,
     inherit: balancer.inherit,
     restoreFiles: balancer.restoreFiles,

@@ -8,7 +8,7 @@ import {
 } from '../../src/contract/instance.ts'
 import { createDeathHistory } from './health/deaths/death-history.ts'
 import { createRunner, type Runner, type RunnerOptions } from './instance/runner.ts'
-import type { LogSink } from './logs/log-sink.ts'
+import type { Sinks } from './logs/sinks.ts'
 
 export type RunnerBasics = Omit<
   RunnerOptions,
@@ -19,8 +19,8 @@ export type RunnerBasics = Omit<
   | 'listens'
   | 'known'
   | 'inService'
-  | 'sink'
-  | 'pidFile'
+  | 'sinks'
+  | 'pidFileOf'
   | 'deaths'
   | 'replace'
   | 'changed'
@@ -31,8 +31,8 @@ export interface SlotOptions {
   spec: AppSpec
   listens: boolean
   known: InstanceReport | undefined
-  sink: LogSink
-  pidFile: string
+  sinks: Sinks
+  pidFileOf: (spec: AppSpec) => string
   basics: RunnerBasics
   /** A guard wants the one that serves replaced. Resolves false when none came up in its place. */
   replace: (serving: Runner, by: Requester, message: string) => Promise<boolean>
@@ -50,7 +50,7 @@ export interface Why {
 
 export interface Slot {
   readonly id: number
-  readonly sink: LogSink
+  readonly sinks: Sinks
   current(): Runner
   /** Every runner that may have a process. */
   runners(): Runner[]
@@ -69,9 +69,11 @@ export interface Slot {
 }
 
 export function createSlot(options: SlotOptions): Slot {
-  const { record, sink, pidFile, basics } = options
+  const { record, sinks, pidFileOf, basics } = options
   let { spec, listens } = options
   let { number } = record
+  // They are there to be emptied before the first process writes.
+  sinks.of(spec)
   const deaths = createDeathHistory(options.known)
   let current = makeRunner({
     spec,
@@ -93,8 +95,8 @@ export function createSlot(options: SlotOptions): Slot {
       id: record.id,
       number,
       listens,
-      sink,
-      pidFile,
+      sinks,
+      pidFileOf,
       deaths: {
         ...deaths,
         replace(exit, told) {
@@ -121,7 +123,7 @@ export function createSlot(options: SlotOptions): Slot {
 
   return {
     id: record.id,
-    sink,
+    sinks,
     current: () => current,
     runners: () => [current, rising, kept, ...leaving].filter((runner) => runner !== undefined),
     adopt(change) {
@@ -180,7 +182,7 @@ export function createSlot(options: SlotOptions): Slot {
       const all = [current, rising, kept, ...leaving].filter((runner) => runner !== undefined)
       await Promise.all(all.map(stopped))
       await Promise.all(all.map((runner) => runner.outputWritten()))
-      await sink[Symbol.asyncDispose]()
+      await sinks[Symbol.asyncDispose]()
     },
   }
 }

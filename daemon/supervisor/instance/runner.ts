@@ -20,7 +20,7 @@ import { createHealth, type Health } from '../health/health.ts'
 import type { NotifyHub, NotifySocket } from '../health/notify/notify-hub.ts'
 import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
-import type { LogSink } from '../logs/log-sink.ts'
+import type { Sinks } from '../logs/sinks.ts'
 import { slotsForAgent } from '../slots/slots-for-agent.ts'
 import { axmAfter, NO_AXM } from './axm.ts'
 import { type Child, startChild } from './child.ts'
@@ -53,11 +53,11 @@ export interface RunnerOptions {
   inService: boolean
   agentPath: string
   pipes: LogPipes
-  pidFile: string
+  pidFileOf: (spec: AppSpec) => string
   clock: Clock
   random: () => number
   balancer: Balancer
-  sink: LogSink
+  sinks: Sinks
   /** Unique among the supervisor's processes. */
   nextMemberId: () => number
   /** Of the number, whichever generation they were of. */
@@ -102,6 +102,7 @@ interface RunningProcess {
   run: number
   child: Child
   memberId: number
+  pidFile: string
   out: AttachedStream
   error: AttachedStream
   startedAt: number
@@ -117,7 +118,7 @@ interface RunningProcess {
 }
 
 export function createRunner(options: RunnerOptions): Runner {
-  const { app, id, generation, clock, balancer, sink, known } = options
+  const { app, id, generation, clock, balancer, known } = options
   let { spec, listens, number } = options
   let instance: Instance = newInstance(
     known && {
@@ -282,10 +283,12 @@ export function createRunner(options: RunnerOptions): Runner {
     )
     if (child === undefined) return
     const source = { id, pid: child.pid }
+    const sink = options.sinks.of(spec)
     process = {
       run,
       child,
       memberId,
+      pidFile: options.pidFileOf(spec),
       out: sink.attach(child.out, 'out', source),
       error: sink.attach(child.error, 'error', source),
       startedAt: clock.now(),
@@ -296,7 +299,7 @@ export function createRunner(options: RunnerOptions): Runner {
       }),
     }
     balancer.attach({ id: memberId, number, send: child.send })
-    writePidFile(options.pidFile, child.pid)
+    writePidFile(process.pidFile, child.pid)
     options.emit({
       ...eventBase(),
       type: 'instance.started',
@@ -418,7 +421,7 @@ export function createRunner(options: RunnerOptions): Runner {
       dead.health[Symbol.dispose]()
       dead.proving?.[Symbol.dispose]()
       balancer.detach(dead.memberId)
-      removePidFile(options.pidFile, dead.child.pid)
+      removePidFile(dead.pidFile, dead.child.pid)
       dead.out.exited(OUTPUT_GRACE_MS)
       dead.error.exited(OUTPUT_GRACE_MS)
     }

@@ -21,6 +21,8 @@ export interface LogSink extends AsyncDisposable {
     which: Output,
     instance: { id: number; pid: number },
   ): AttachedStream
+  /** No output is attached. */
+  isIdle(): boolean
   /** Empties the files in place. @returns their names */
   flush(): Promise<string[]>
   /** Opens the files anew by name, after somebody else rotated them. @returns their names */
@@ -89,6 +91,7 @@ export function openLogSink(options: LogSinkOptions): LogSink {
       attached.add(stream)
       return stream
     },
+    isIdle: () => attached.size === 0,
     flush: () => each(({ file }) => file.truncate()),
     reopen: () => each(({ file }) => file.reopen()),
     async [Symbol.asyncDispose]() {
