@@ -2,6 +2,7 @@
 
 import { AGENT_ENV, type AgentConfig } from '../../../src/contract/agent.ts'
 import type { AppSpec } from '../../../src/contract/app.ts'
+import { givenVariables } from '../../../src/contract/instance-env.ts'
 
 export interface InstanceIdentity {
   id: number
@@ -13,26 +14,15 @@ export interface InstanceIdentity {
 /** Documented in docs/environment.md. */
 export function environmentOf(
   spec: AppSpec,
-  { id, number, workerId }: InstanceIdentity,
+  identity: InstanceIdentity,
   agent: AgentConfig,
 ): NodeJS.ProcessEnv {
-  const env: NodeJS.ProcessEnv = {
-    ...spec.env,
-    [spec.instanceVar]: String(number),
-    pm_id: String(id),
-    LBM_APP: spec.name,
-    LBM_INSTANCE: String(number),
-  }
-  if (spec.incrementVar !== undefined) {
-    const base = Number(spec.env[spec.incrementVar] ?? 0)
-    env[spec.incrementVar] = String((Number.isFinite(base) ? base : 0) + number)
-  }
+  const given = givenVariables(spec, identity).map(({ name, value }) => [name, value] as const)
+  const env: NodeJS.ProcessEnv = { ...spec.env, ...Object.fromEntries(given) }
   if (spec.runtime === 'node') {
     env[AGENT_ENV] = JSON.stringify(agent)
     // Makes node:cluster in the instance its worker side; Node deletes it before the app can see it.
-    if (spec.mode === 'cluster') env['NODE_UNIQUE_ID'] = String(workerId)
+    if (spec.mode === 'cluster') env['NODE_UNIQUE_ID'] = String(identity.workerId)
   }
-  if (spec.interpreterName.startsWith('python') && env['PYTHONUNBUFFERED'] === undefined)
-    env['PYTHONUNBUFFERED'] = '1'
   return env
 }

@@ -1,8 +1,9 @@
 import type { Command } from 'commander'
 
-import { maskEnv, maskValue } from '../../client/mask.ts'
+import { maskValue } from '../../client/mask.ts'
 import type { AppDetail } from '../../contract/api.ts'
 import { didYouMean, LbmError } from '../../contract/errors.ts'
+import { givenVariables } from '../../contract/instance-env.ts'
 import { askAbout, type Cli } from '../cli.ts'
 
 interface EnvOptions {
@@ -35,35 +36,59 @@ export async function runEnv(
     cli.io.out(explain(detail, why, reveal, json))
     return
   }
-  const { env } = detail.record.spec
-  const shown = sortedByName(reveal ? env : maskEnv(env))
+  const variables = variablesOf(detail)
+  const shown = [...variables.keys()]
+    .toSorted()
+    .map((name) => [name, shownValue(name, variables, reveal)] as const)
   if (json) cli.io.out(JSON.stringify(Object.fromEntries(shown), null, 2))
   else for (const [name, value] of shown) cli.io.out(`${name}: ${value}`)
 }
 
+interface Variable {
+  value: string
+  source: string
+  /** Ends the sentence "from …". */
+  sentence: string
+}
+
+/** As the instance that was named has it, or the first of the app. */
+function variablesOf({ record: { spec }, instances }: AppDetail): Map<string, Variable> {
+  const variables = new Map(
+    Object.entries(spec.env).map(([name, value]): [string, Variable] => {
+      const source = spec.envSources[name] ?? 'unknown'
+      return [name, { value, source, sentence: sourceSentence(source) }]
+    }),
+  )
+  const [instance] = instances
+  for (const { name, value, source } of instance === undefined
+    ? []
+    : givenVariables(spec, instance))
+    variables.set(name, { value, source: 'lbm', sentence: source })
+  return variables
+}
+
+function shownValue(name: string, variables: Map<string, Variable>, reveal: boolean): string {
+  const { value = '' } = variables.get(name) ?? {}
+  return reveal ? value : maskValue(name, value)
+}
+
 /** @throws LbmError USAGE for a variable that the app does not have */
-function explain({ record }: AppDetail, name: string, reveal: boolean, json: boolean): string {
-  const { env, envSources } = record.spec
-  const value = env[name]
-  if (value === undefined) {
-    throw new LbmError('USAGE', `${record.spec.name} has no variable ${name}.`, {
-      hint: didYouMean(name, Object.keys(env)),
+function explain(detail: AppDetail, name: string, reveal: boolean, json: boolean): string {
+  const variables = variablesOf(detail)
+  const variable = variables.get(name)
+  if (variable === undefined) {
+    throw new LbmError('USAGE', `${detail.record.spec.name} has no variable ${name}.`, {
+      hint: didYouMean(name, [...variables.keys()]),
     })
   }
-  const shown = reveal ? value : maskValue(name, value)
-  const source = envSources[name] ?? 'unknown'
-  return json
-    ? JSON.stringify({ name, value: shown, source })
-    : `${name}: ${shown}\n  from ${sourceSentence(source)}`
+  const { source, sentence } = variable
+  const value = shownValue(name, variables, reveal)
+  return json ? JSON.stringify({ name, value, source }) : `${name}: ${value}\n  from ${sentence}`
 }
 
 function sourceSentence(source: string): string {
   if (source === 'shell') return 'the shell that started the app'
-  if (source === 'port') return 'the key "port"'
+  if (source === 'port' || source === 'uid') return `the key "${source}"`
   if (source.startsWith('env_file:')) return `the file ${source.slice('env_file:'.length)}`
   return `"${source}" of the ecosystem file`
-}
-
-function sortedByName(env: Readonly<Record<string, string>>): [string, string][] {
-  return Object.entries(env).toSorted(([a], [b]) => (a < b ? -1 : 1))
 }
