@@ -22,6 +22,8 @@ export interface Cli {
   silent: boolean
   /** `-m`: blocks in place of the table. */
   miniList: boolean
+  /** Set by a command that did what it was asked and has something to say by its exit code. */
+  exitCode?: number
 }
 
 export function homeOf({ io }: Cli): HomePaths {

@@ -6,7 +6,7 @@ import { resolve } from 'node:path'
 import { loadConfigFile } from '../config/load.ts'
 import { definitionOf } from '../config/options.ts'
 import { parseJson } from '../config/parse-text.ts'
-import { readApps, readNames } from '../config/read-apps.ts'
+import { readApps, readNames, sourceOf, STDIN } from '../config/read-apps.ts'
 import type { AppSpec } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
@@ -19,6 +19,14 @@ export interface FileOptions {
   strict?: boolean | undefined
 }
 
+export interface LoadedFile {
+  specs: AppSpec[]
+  /** As `AppSpec.source` has it. */
+  path: string
+  /** Of all its apps, without what `append_env_to_name` appends. */
+  names: string[]
+}
+
 /** @param file a path, or `-` for JSON on stdin @throws LbmError CONFIG_INVALID and what `readApps` throws */
 export async function loadApps(
   cli: Cli,
@@ -26,9 +34,19 @@ export async function loadApps(
   options: FileOptions & object,
   say?: Say,
 ): Promise<AppSpec[]> {
+  return (await loadFile(cli, file, options, say)).specs
+}
+
+/** The same, and what else the file says. */
+export async function loadFile(
+  cli: Cli,
+  file: string,
+  options: FileOptions & object,
+  say?: Say,
+): Promise<LoadedFile> {
   const value = await readValue(file)
   const overrides = definitionOf({ ...options })
-  const { specs, warnings } = readApps(value, {
+  const { specs, warnings, names } = readApps(value, {
     file: placeOf(file),
     cwd: currentFolder(),
     env: cli.io.env,
@@ -48,7 +66,7 @@ export async function loadApps(
       hint: 'choose one by --only',
     })
   }
-  return specs
+  return { specs, names, path: sourceOf(placeOf(file), currentFolder()) }
 }
 
 /** Names of the apps of a file. @throws LbmError CONFIG_INVALID and what `readNames` throws */
@@ -59,12 +77,12 @@ export async function loadNames(file: string, { only, env }: FileOptions): Promi
 
 async function readValue(file: string): Promise<unknown> {
   return file === '-'
-    ? parseJson(readFileSync(0, 'utf8'), 'stdin')
+    ? parseJson(readFileSync(0, 'utf8'), STDIN)
     : await loadConfigFile(resolve(currentFolder(), file))
 }
 
 function placeOf(file: string): string {
-  return file === '-' ? 'stdin' : file
+  return file === '-' ? STDIN : file
 }
 
 /** `--only a,b --only c`. */

@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 
 import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
+import { addApply } from './commands/apply.ts'
 import { addBalance } from './commands/balance.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDescribe } from './commands/describe.ts'
@@ -18,6 +19,7 @@ import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
 import { addPid } from './commands/pid.ts'
 import { addPing } from './commands/ping.ts'
+import { addPlan } from './commands/plan.ts'
 import { addReload } from './commands/reload.ts'
 import { addReset } from './commands/reset.ts'
 import { addRestart } from './commands/restart.ts'
@@ -43,6 +45,8 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addStop,
       addRestart,
       addReload,
+      addApply,
+      addPlan,
       addScale,
       addDelete,
       addBalance,
@@ -125,7 +129,7 @@ export async function runProgram(cli: Cli, own: readonly string[]): Promise<numb
   }
   try {
     await program.parseAsync(own, { from: 'user' })
-    return 0
+    return cli.exitCode ?? 0
   } catch (error) {
     if (error instanceof CommanderError) return afterCommander(error)
     throw error

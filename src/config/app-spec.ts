@@ -1,5 +1,6 @@
 /** From checked keys to a whole definition: defaults filled in, every path absolute. */
 
+import { realpathSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 
@@ -56,7 +57,10 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     env: context.env,
   })
   const runAs = resolveRunAs(app.uid, app.gid)
-  if (runAs.home !== undefined && sources['HOME'] === 'shell') env['HOME'] = runAs.home
+  if (runAs.home !== undefined && sources['HOME'] === 'shell') {
+    env['HOME'] = runAs.home
+    sources['HOME'] = 'uid'
+  }
   const { script, command, runtime, ...program } = found
   const { mode, warnings: modeWarnings } = modeOf(app, found)
   const logs = logSpec(app, cwd, context.env)
@@ -72,8 +76,10 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     version: packageVersion(command === undefined ? dirname(script) : cwd),
     username: userInfo().username,
     script,
+    ...defined('realScript', realPath(script)),
     args: command === undefined ? args : ['-c', [command, ...args.map(shellQuote)].join(' ')],
     cwd,
+    ...defined('realCwd', realPath(cwd)),
     ...program,
     ...(command === undefined ? {} : { command }),
     runtime,
@@ -136,6 +142,16 @@ function modeOf(
   }
   const implied = app.instances !== undefined && runtime === 'node' ? 'cluster' : 'fork'
   return { mode: asked ?? implied, warnings: [] }
+}
+
+/** @returns undefined where no link is followed */
+function realPath(path: string): string | undefined {
+  try {
+    const real = realpathSync(path)
+    return real === path ? undefined : real
+  } catch {
+    return undefined // it goes missing between two looks: the start will say so
+  }
 }
 
 type Lifecycle = Pick<

@@ -72,15 +72,17 @@ function shellValues(
   shell: NodeJS.ProcessEnv,
   filter: boolean | string | string[],
 ): Record<string, string> {
-  const isFiltered = (name: string): boolean => {
-    if (typeof filter === 'boolean') return filter
-    return typeof filter === 'string' ? name === filter : filter.some((part) => name.includes(part))
-  }
   const kept: Record<string, string> = {}
   for (const [name, value] of Object.entries(shell)) {
-    if (value !== undefined && !isOwnMark(name) && !isFiltered(name)) kept[name] = value
+    if (value !== undefined && !isOwnMark(name) && !isFiltered(name, filter)) kept[name] = value
   }
   return kept
+}
+
+/** Whether `filter_env` keeps a variable of the shell from the app. */
+export function isFiltered(name: string, filter: boolean | string | string[]): boolean {
+  if (typeof filter === 'boolean') return filter
+  return typeof filter === 'string' ? name === filter : filter.some((part) => name.includes(part))
 }
 
 /** Node's own reader, so that the rules are those of `node --env-file`. */

@@ -1,5 +1,7 @@
 /** From what a file holds to whole definitions, or all that is wrong with it at once. */
 
+import { resolve } from 'node:path'
+
 import type { AppSpec } from '../contract/app.ts'
 import { isLbmError, LbmError } from '../contract/errors.ts'
 import { appName } from './app-name.ts'
@@ -27,6 +29,8 @@ export interface ReadContext {
 
 export interface ReadResult {
   specs: AppSpec[]
+  /** Of all its apps, wanted or not, without what `append_env_to_name` appends. */
+  names: string[]
   warnings: string[]
 }
 
@@ -43,6 +47,9 @@ export function readNames(
   )
   return wanted(names, only, file)
 }
+
+/** The file's name where there is none. */
+export const STDIN = 'stdin'
 
 interface Candidate {
   checked: CheckResult
@@ -96,6 +103,7 @@ export function readApps(value: unknown, context: ReadContext): ReadResult {
   )
   return {
     specs: specs.filter(({ name }) => names.includes(name)),
+    names: candidates.map(({ checked }) => appName(checked.app, undefined)),
     warnings: [...warnings, ...environmentWarnings(candidates, context)],
   }
 }
@@ -121,9 +129,14 @@ function buildOne(
     env,
     environmentName,
     cpus,
-    source: { file, index },
+    source: { file: sourceOf(file, cwd), index },
     raw: checked.raw,
   })
+}
+
+/** What definitions keep of the file: it must be found again, wherever the next command is typed. */
+export function sourceOf(file: string, cwd: string): string {
+  return file === STDIN ? file : resolve(cwd, file)
 }
 
 function refuse(problems: readonly Problem[]): void {

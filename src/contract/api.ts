@@ -86,6 +86,8 @@ export interface DaemonApi {
   }
   /** Calls a reload off; `undo`: back to what ran before, else it ends as it stands. */
   'app.abortReload': { params: { selectors: Selectors; undo: boolean }; result: { apps: string[] } }
+  /** Takes a definition of which nothing needs another process: what runs goes on, in the number there is. */
+  'app.define': { params: { app: string; spec: AppSpec }; result: Record<string, never> }
   'app.delete': { params: { selectors: Selectors }; result: { apps: AppOutcome[] } }
   'app.scale': {
     /** `to`: `4`, `+2`, `-1`. */

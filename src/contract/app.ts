@@ -63,11 +63,15 @@ export interface AppSpec {
 
   /** Absolute path of the file that runs, or of the shell when `command` is there. */
   script: string
+  /** The same with its links followed, where that is another path: the release that one like `current` led to. */
+  realScript?: string
   /** The command line as the user typed it, when it runs through the shell. */
   command?: string
   args: string[]
   /** As given. May be a symlink; it is resolved anew at each start and reload. */
   cwd: string
+  /** Where its links led when the definition was read, where that is another path. */
+  realCwd?: string
   /** Absolute path of the program that runs `script`; undefined when `script` is executed itself. */
   interpreter?: string
   /** As the user or the extension named it: `node`, `python3`, `none`. */
@@ -144,7 +148,7 @@ export interface AppSpec {
   gid?: number
   hooks: { onCrash?: HookSpec; onReady?: HookSpec; onExit?: HookSpec }
 
-  /** The file that defined it and the app's place in it, where there is one. */
+  /** The file that defined it (its absolute path, or `stdin`) and the app's place in it, where there is one. */
   source?: { file: string; index: number }
   /** The user's keys as written, for `jlist`, `plan` and PM2's `pm2_env`. */
   raw: Record<string, unknown>

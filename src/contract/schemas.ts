@@ -73,6 +73,7 @@ export const daemonSchemas: Schemas<DaemonApi> = {
     ...definitions,
   }),
   'app.abortReload': v.object({ selectors, undo: v.boolean() }),
+  'app.define': v.object({ app: word, spec: appSpec }),
   'app.delete': selected,
   'app.scale': v.object({ selector: word, to: text, wait: v.boolean() }),
   'app.signal': v.object({ selectors, signal: signalName }),

@@ -8,6 +8,7 @@ import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
 import { announced } from './announced.ts'
 import { daemonMethods, type Ending } from './daemon.ts'
+import { defineMethods } from './define.ts'
 import { inspectMethods, subscribe } from './inspect.ts'
 import { instanceMethods } from './instances.ts'
 import { restartMethods } from './restart.ts'
@@ -36,6 +37,7 @@ export function daemonServes(
     ...inspectMethods(control),
     ...startMethods(control),
     ...stopMethods(control),
+    ...defineMethods(control),
     ...restartMethods(control),
     ...instanceMethods(control, options.reopenOwnLog),
     ...savedListMethods(control),

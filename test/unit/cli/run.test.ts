@@ -170,9 +170,14 @@ describe('what is printed', () => {
     expect((await runIn(root, 'pid', '2')).stdout).toBe('0\n')
     expect((await runIn(root, 'pid', '--json')).stdout).toBe('[4100,4101,0]\n')
     expect((await runIn(root, 'id', 'api')).stdout).toBe('[ 0, 1 ]\n')
-    expect((await runIn(root, 'env', 'api')).stdout).toBe('API_TOKEN: ********\nPORT: 80\n')
+    expect((await runIn(root, 'env', 'api')).stdout).toBe(
+      'API_TOKEN: ********\nLBM_APP: api\nLBM_INSTANCE: 0\nNODE_APP_INSTANCE: 0\nPORT: 80\npm_id: 0\n',
+    )
     expect((await runIn(root, 'env', 'api', '--why', 'PORT')).stdout).toBe(
       'PORT: 80\n  from "env_production" of the ecosystem file\n',
+    )
+    expect((await runIn(root, 'env', 'api', '--why', 'pm_id')).stdout).toBe(
+      'pm_id: 0\n  from lbm: the id of the instance\n',
     )
     expect((await runIn(root, 'env', 'api', '--why', 'PROT')).stderr).toContain(
       'Did you mean "PORT"?',

@@ -60,8 +60,8 @@ describe('shapes', () => {
 
   it('each app knows where it was defined', () => {
     expect(read(TWO).specs.map(({ source }) => source)).toEqual([
-      { file: 'eco.json', index: 0 },
-      { file: 'eco.json', index: 1 },
+      { file: join(folder, 'eco.json'), index: 0 },
+      { file: join(folder, 'eco.json'), index: 1 },
     ])
   })
 })
