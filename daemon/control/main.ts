@@ -1,8 +1,9 @@
 /** Entry of the daemon: `node daemon.cjs`, with LBM_HOME set. Wiring only. */
 
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 
 import { isLbmError } from '../../src/contract/errors.ts'
+import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { type HomePaths, homePaths } from '../../src/contract/home.ts'
 import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
 import { after, type Clock, systemClock } from '../kernel/clock.ts'
@@ -63,7 +64,8 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
 
   const store = openStore(home.state)
   for (const message of store.warnings) log('state.warning', { message })
-  const supervisorProgram = join(dirname(process.argv[1] ?? ''), 'supervisor.cjs')
+  // Beside this file, which a program in the foreground has loaded into itself.
+  const supervisorProgram = join(__dirname, 'supervisor.cjs')
   const control = createControl({
     supervisorProgram,
     home,
@@ -78,6 +80,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
         home: home.root,
         env: process.env,
         logFd: logFile.fd(),
+        sharesOutput: process.env[FOREGROUND_ENV] === String(process.pid),
       }),
     measuring: { measure: measureByPidusage, scan: scanProcesses, cpuMs },
   })

@@ -12,6 +12,8 @@ export interface SpawnSupervisorOptions {
   env: NodeJS.ProcessEnv
   /** Open file for what it prints before it has a log of its own. */
   logFd: number
+  /** It gets this process's own standard output and error, at `FOREGROUND_FDS`. */
+  sharesOutput: boolean
 }
 
 /** What an init gives the daemon alone. */
@@ -31,7 +33,7 @@ export function spawnSupervisor(id: string, options: SpawnSupervisorOptions): Sp
     cwd: '/',
     detached: true,
     env,
-    stdio: ['ignore', logFd, logFd],
+    stdio: ['ignore', logFd, logFd, ...(options.sharesOutput ? [1, 2] : [])],
   })
   child.unref()
   return {

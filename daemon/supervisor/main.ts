@@ -4,6 +4,7 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
+import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
@@ -99,7 +100,10 @@ async function main(): Promise<void> {
     broadcast('event', event)
   }
 
-  async function shutDown(): Promise<void> {
+  let ending: Promise<void> | undefined
+  const shutDown = (): Promise<void> => (ending ??= end())
+
+  async function end(): Promise<void> {
     keeper?.[Symbol.dispose]()
     await Promise.all([...hosts.values()].map((host) => host.close('shutdown')))
     ownership?.remove()
@@ -174,7 +178,9 @@ async function main(): Promise<void> {
         keeping.connected()
         void connection.closed.then(() => {
           daemons -= 1
-          if (daemons === 0) keeping.lost()
+          if (daemons > 0) return
+          if (process.env[FOREGROUND_ENV] === undefined) keeping.lost()
+          else void shutDown()
         })
       },
       onNotification(method, params) {

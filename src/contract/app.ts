@@ -171,7 +171,8 @@ export interface LogSpec {
   combinedFile?: string | true
   merge: boolean
   dateFormat?: string
-  type: 'raw' | 'json'
+  /** `prefixed`: with the id and the app's name before it; `pairs`: as `key=value`. */
+  type: 'raw' | 'json' | 'prefixed' | 'pairs'
   disabled: boolean
   maxSizeBytes: number
   maxFiles: number

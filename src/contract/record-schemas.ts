@@ -96,7 +96,7 @@ const logs = v.object({
   combinedFile: v.exactOptional(v.union([path, v.literal(true)])),
   merge: v.boolean(),
   dateFormat: v.exactOptional(text),
-  type: v.picklist(['raw', 'json']),
+  type: v.picklist(['raw', 'json', 'prefixed', 'pairs']),
   disabled: v.boolean(),
   maxSizeBytes: count,
   maxFiles: count,

@@ -1,4 +1,4 @@
-/** What is written for a line: itself with a date before it, or a JSON record. */
+/** What is written for a line: itself, with a date or a name before it, or a record. */
 
 import type { LogSpec } from '../../../src/contract/app.ts'
 import type { EpochMs } from '../../../src/contract/units.ts'
@@ -25,16 +25,31 @@ export function lineFormat(
   { wall, formatDate }: { wall: () => EpochMs; formatDate: FormatDate | undefined },
 ): LineFormat | undefined {
   if (spec.type === 'json') return jsonFormat(origin, wall, formatDate ?? isoDate)
-  return formatDate === undefined ? undefined : datedFormat(wall, formatDate)
+  if (spec.type === 'pairs') return prefixFormat(pairsPrefix(origin, wall, formatDate ?? isoDate))
+  if (spec.type === 'prefixed') {
+    const name = `${origin.id}|${origin.appName} | `
+    return prefixFormat(() => (formatDate === undefined ? name : `${formatDate(wall())}: ${name}`))
+  }
+  return formatDate === undefined ? undefined : prefixFormat(() => `${formatDate(wall())}: `)
 }
 
-function datedFormat(wall: () => EpochMs, formatDate: FormatDate): LineFormat {
+function prefixFormat(prefixNow: () => string): LineFormat {
   return (lines) => {
     // As latin1 a byte is a character: nothing is decoded, and no byte is lost that is not UTF-8.
-    const prefix = Buffer.from(`${formatDate(wall())}: `).toString('latin1')
+    const prefix = Buffer.from(prefixNow()).toString('latin1')
     const text = lines.toString('latin1', 0, lines.length - 1)
     return Buffer.from(`${prefix}${text.replaceAll('\n', `\n${prefix}`)}\n`, 'latin1')
   }
+}
+
+/** PM2's `--format`. */
+function pairsPrefix(
+  { appName, id, type }: LineOrigin,
+  wall: () => EpochMs,
+  formatDate: FormatDate,
+): () => string {
+  const stream = type === 'err' ? 'error' : 'out'
+  return () => `timestamp=${formatDate(wall())} app=${appName} id=${id} type=${stream} message=`
 }
 
 function jsonFormat(origin: LineOrigin, wall: () => EpochMs, formatDate: FormatDate): LineFormat {

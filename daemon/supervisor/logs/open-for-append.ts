@@ -4,12 +4,15 @@ import { constants, type Stats } from 'node:fs'
 import { type FileHandle, mkdir, open, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
+import { inheritedDescriptor, inheritedOutput } from './inherited-output.ts'
+import type { LogHandle } from './log-handle.ts'
+
 /** Logs may hold what only their owner should read; a log shipper gets in by group. */
 const LOG_MODE = 0o640
 const NEWLINE = 10
 
 export interface OpenLog {
-  handle: FileHandle
+  handle: LogHandle
   /** Only a regular file is rotated, emptied or watched for its replacement. */
   kind: 'file' | 'pipe' | 'device'
   stats: Stats
@@ -21,6 +24,11 @@ export interface OpenLog {
  * @throws the system's error; ENXIO for a named pipe that nobody reads
  */
 export async function openForAppend(path: string): Promise<OpenLog> {
+  const inherited = inheritedDescriptor(path)
+  if (inherited !== undefined) {
+    const handle = inheritedOutput(inherited)
+    return { handle, kind: 'device', stats: await handle.stat(), isMidLine: false }
+  }
   const handle = await openOrCreate(path)
   try {
     const stats = await handle.stat()

@@ -1,8 +1,9 @@
 /** Rotation by rename, with logrotate's names: `app.log` → `app.log.1` → `app.log.2`, compressed ones `app.log.2.gz`. */
 
 import type { Stats } from 'node:fs'
-import { access, type FileHandle, rename, unlink } from 'node:fs/promises'
+import { access, rename, unlink } from 'node:fs/promises'
 
+import type { LogHandle } from './log-handle.ts'
 import { isErrno } from './open-for-append.ts'
 
 const SUFFIXES = ['', '.gz']
@@ -45,7 +46,7 @@ async function removeFrom(path: string, first: number): Promise<void> {
 }
 
 /** The successor of a file belongs to whom that belonged and may be read by whom that could. */
-export async function inherit(handle: FileHandle, from: Stats): Promise<void> {
+export async function inherit(handle: LogHandle, from: Stats): Promise<void> {
   const now = await handle.stat()
   if (now.mode !== from.mode) await handle.chmod(from.mode & 0o7777)
   if (now.uid === from.uid && now.gid === from.gid) return

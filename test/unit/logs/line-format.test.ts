@@ -82,3 +82,15 @@ test.each([
   const at = Math.floor(wall() / 1000) * 1000
   expect(format(at as EpochMs) !== format((at + laterMs) as EpochMs)).toBe(differs)
 })
+
+test('the name before each line, and pairs, for those who read the output of several apps in one stream', () => {
+  const make = (type: 'prefixed' | 'pairs', formatDate?: () => string) =>
+    lineFormat({ ...spec, type }, { ...origin, appName: 'api' }, { wall, formatDate })
+  expect(make('prefixed')?.(Buffer.from('a\nb\n')).toString()).toBe('3|api | a\n3|api | b\n')
+  expect(make('prefixed', () => '12:00')?.(Buffer.from('a\n')).toString()).toBe(
+    '12:00: 3|api | a\n',
+  )
+  expect(make('pairs')?.(Buffer.from('a\n')).toString()).toBe(
+    'timestamp=2026-01-02T03:04:05.678Z app=api id=3 type=error message=a\n',
+  )
+})
