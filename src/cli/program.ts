@@ -8,6 +8,7 @@ import { addApply } from './commands/apply.ts'
 import { addBalance } from './commands/balance.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDescribe } from './commands/describe.ts'
+import { addDev } from './commands/dev.ts'
 import { addEnv } from './commands/env.ts'
 import { addEvents } from './commands/events.ts'
 import { addFlush } from './commands/flush.ts'
@@ -23,6 +24,7 @@ import { addPlan } from './commands/plan.ts'
 import { addReload } from './commands/reload.ts'
 import { addReset } from './commands/reset.ts'
 import { addRestart } from './commands/restart.ts'
+import { addRuntime } from './commands/runtime.ts'
 import { addSave } from './commands/save.ts'
 import { addScale } from './commands/scale.ts'
 import { addSend } from './commands/send.ts'
@@ -48,6 +50,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addApply,
       addPlan,
       addScale,
+      addDev,
       addDelete,
       addBalance,
       addSignal,
@@ -87,6 +90,7 @@ export function createProgram(cli: Cli): Command {
     .command('version')
     .description('print the version')
     .action(() => cli.io.out(__LBM_VERSION__))
+  addRuntime(program, cli)
   for (const command of program.commands) command.configureHelp({ showGlobalOptions: true })
   program.addHelpCommand(
     program

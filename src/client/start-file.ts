@@ -45,8 +45,17 @@ export async function startConfig(
   file: string,
   options: StartFileOptions & Place,
 ): Promise<ActionOutcome[]> {
-  const { cwd, env, environment, only, strict, existing = 'restart', wait = true } = options
+  const { cwd, env, environment, only, strict } = options
   const { specs } = readApps(value, { file, cwd, env, environmentName: environment, only, strict })
+  return await startSpecs(wire, specs, options)
+}
+
+export async function startSpecs(
+  wire: Wire,
+  specs: readonly AppSpec[],
+  options: Pick<StartFileOptions, 'existing' | 'wait' | keyof AskOptions>,
+): Promise<ActionOutcome[]> {
+  const { existing = 'restart', wait = true } = options
   const known = await knownNames(wire)
   const isMissing = ({ name, raw }: AppSpec): boolean => !known.has(name) || raw['force'] === true
   const missing = specs.filter(isMissing)

@@ -23,6 +23,8 @@ export interface StartOptions extends AppOptions {
   env?: string
   only?: string[]
   strict?: boolean
+  foreground?: boolean
+  daemon?: boolean
 }
 
 export function addStart(program: Command, cli: Cli): void {
@@ -46,6 +48,11 @@ export function addStart(program: Command, cli: Cli): void {
     .option('--only <names>', 'ecosystem file: these apps only', collectOnly)
     .option('--strict', 'ecosystem file: refuse unknown keys')
     .option('--json', 'print what came of it as one JSON document')
+    .option(
+      '--foreground',
+      'stay here: output to this terminal, end with the app and its exit code',
+    )
+    .option('--no-daemon', "the same, under PM2's name")
     .addHelpText(
       'after',
       `
@@ -65,6 +72,11 @@ export async function runStart(
   given: StartOptions,
 ): Promise<void> {
   const { targets, options } = withoutSwallowed(what, given)
+  if (options.foreground === true || options.daemon === false) {
+    const { runInForeground, specsOf } = await import('./runtime.ts')
+    const { json: _, ...rest } = options
+    await runInForeground(cli, await specsOf(cli, targets, rest), { wait: options.wait })
+  }
   const say = await sayFor(options.json ? { ...cli, silent: true } : cli)
   const timeoutMs = parseTimeout(options.timeout)
   const apps: ActionOutcome[] = []
