@@ -125,7 +125,7 @@ export function listenThroughSupervisor(
     const client = handle as NativeHandle | undefined
     const entry = held.get(key)
     const accepted = client !== undefined && entry !== undefined && hasRoom(entry.server)
-    channel.send({ act: 'ack', id, accepted, open: servers.openConnections() + (accepted ? 1 : 0) })
+    channel.acknowledge(id, accepted, servers.openConnections() + (accepted ? 1 : 0))
     if (!accepted) client?.close()
     else if (data === undefined) entry.handle.onconnection(0, client)
     else take(entry.server, client, Buffer.from(data, 'base64'))

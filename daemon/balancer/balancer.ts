@@ -8,8 +8,9 @@ import { createListening } from './listening.ts'
 import { createMember, type MemberState, takeReport } from './members.ts'
 import { peerAddress, type StreamHandle } from './native.ts'
 import { watchOutliers } from './outliers.ts'
-import { peek, type Peeked } from './peek.ts'
+import { peek } from './peek.ts'
 import { choosePolicy } from './policies/choose-policy.ts'
+import type { Client } from './policies/policy.ts'
 import type { Balancer, BalancerOptions } from './port.ts'
 import { refuse, reset } from './refusal.ts'
 import { askWhoseCall } from './self-calls.ts'
@@ -59,19 +60,30 @@ export function createBalancer(options: BalancerOptions): Balancer {
   })
 
   function takeIn(key: string, handle: StreamHandle): void {
-    const address = peerAddress(handle)
-    const dispatch = ({ client, read }: Peeked): void => {
-      lastConnectionId += 1
-      const id = lastConnectionId
-      const waitMs = spec.queueTimeoutMs
-      const deadlineMs = after(clock.now(), waitMs)
-      if (!dispatcher.dispatch({ id, key, handle, client, read, deadlineMs, waitMs })) {
-        askWhoseCall(members, key, id, handle)
-      }
-    }
     const mustRead = spec.policy === 'sticky' || (spec.policy === 'ip-hash' && spec.proxyProtocol)
-    if (mustRead) peek(handle, address, spec, clock, dispatch)
-    else dispatch({ client: { address }, read: undefined })
+    if (mustRead) {
+      peek(handle, peerAddress(handle), spec, clock, ({ client, read }) =>
+        dispatch(key, handle, () => client, read),
+      )
+      return
+    }
+    let client: Client | undefined
+    // A system call, for what most policies do not look at.
+    dispatch(key, handle, () => (client ??= { address: peerAddress(handle) }), undefined)
+  }
+
+  function dispatch(
+    key: string,
+    handle: StreamHandle,
+    client: () => Client,
+    read: Buffer | undefined,
+  ): void {
+    lastConnectionId += 1
+    const id = lastConnectionId
+    const waitMs = spec.queueTimeoutMs
+    const deadlineMs = after(clock.now(), waitMs)
+    const isPlaced = dispatcher.dispatch({ id, key, handle, client, read, deadlineMs, waitMs })
+    if (!isPlaced) askWhoseCall(members, key, id, handle)
   }
 
   function turnAway({ handle, read }: Connection): void {

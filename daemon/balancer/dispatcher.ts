@@ -16,11 +16,14 @@ const MAX_WAITING = 10_000
 /** How soon an instance that had reached its maxConnections is asked again. */
 const ASK_FULL_AGAIN_MS = 50
 
+const ANYONE: Client = { address: '' }
+
 export interface Connection {
   readonly id: number
   readonly key: string
   readonly handle: StreamHandle
-  readonly client: Client
+  /** Who connects; looked up only where the policy asks. */
+  readonly client: () => Client
   /** What was read of it already. */
   readonly read: Buffer | undefined
   readonly deadlineMs: Monotonic
@@ -81,34 +84,43 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   let redispatched = 0
 
   /** @returns true when somebody got it */
-  /** @returns true when somebody got it */
   function place(connection: Connection): boolean {
     const { key } = connection
-    const taking = [...members.values()].filter((member) => takesPart(member, key))
-    const chosen = choose(connection, taking)
+    const chosen = options.policy().affinity ? chooseOwn(connection) : chooseFree(connection)
     if (chosen !== undefined && isFree(chosen, key)) {
       handOver(connection, chosen)
       return true
     }
-    if (taking.some((member) => member.full.has(key))) askFullAgain()
+    for (const member of members.values()) if (member.full.has(key)) askFullAgain()
     return false
   }
 
-  function choose(
-    { key, client, deadlineMs, waitMs }: Connection,
-    taking: MemberState[],
-  ): MemberState | undefined {
+  function chooseFree(connection: Connection): MemberState | undefined {
+    const { key } = connection
+    const free: MemberState[] = []
+    for (const member of members.values()) {
+      if (takesPart(member, key) && isFree(member, key)) free.push(member)
+    }
     const policy = options.policy()
-    const free = (): MemberState[] => taking.filter((member) => isFree(member, key))
-    if (!policy.affinity) return policy.choose(free(), client)
+    return policy.choose(free, policy.affinity ? connection.client() : ANYONE)
+  }
+
+  function chooseOwn(connection: Connection): MemberState | undefined {
+    const { key, deadlineMs, waitMs } = connection
+    const policy = options.policy()
+    const client = connection.client()
     const ownerId = policy.ownerOf?.(client)
     const owner = ownerId === undefined ? undefined : members.get(ownerId)
-    const own = owner?.listeners.has(key) === true ? owner : policy.choose(taking, client)
+    const own =
+      owner?.listeners.has(key) === true
+        ? owner
+        : policy.choose(
+            [...members.values()].filter((member) => takesPart(member, key)),
+            client,
+          )
+    const isLate = clock.now() >= deadlineMs - waitMs / 2
     // Its instance does not come round: any is better than none.
-    if (own !== undefined && !isFree(own, key) && clock.now() >= deadlineMs - waitMs / 2) {
-      return policy.choose(free(), client)
-    }
-    return own
+    return own !== undefined && !isFree(own, key) && isLate ? chooseFree(connection) : own
   }
 
   function handOver(connection: Connection, to: MemberState): void {
@@ -179,10 +191,10 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   return {
     dispatch(connection) {
       const { affinity } = options.policy()
-      if ((affinity || line.sizeOf(connection.key) === 0) && place(connection)) return true
+      if ((affinity || line.isEmpty(connection.key)) && place(connection)) return true
       line.push(connection)
       if (line.size() > MAX_WAITING) {
-        const oldest = line.shiftLongest()
+        const oldest = line.takeFromLongest()
         if (oldest !== undefined) options.refuse(oldest)
       }
       setAlarm()

@@ -14,7 +14,7 @@ export interface Member {
   id: number
   /** Instance number, 0 … N−1: key of `weighted` and of rendezvous hashing. */
   number: number
-  /** Sends over the IPC channel; `done` is called with the error when the channel is gone. */
+  /** Sends over the IPC channel: `linkToAgent(child)`. `done` is called when it could not be sent. */
   send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
 }
 

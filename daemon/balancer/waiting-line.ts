@@ -9,102 +9,105 @@ export interface Waiting {
 
 export interface WaitingLine<W extends Waiting> {
   size(): number
-  sizeOf(key: string): number
+  isEmpty(key: string): boolean
   push(item: W): void
   /** For what has waited before: it keeps its place. */
   pushFirst(items: readonly W[]): void
   /** Offers the items of a line in order; `take` says whether it took one, and after the first refusal only with `all`. */
   offer(key: string, take: (item: W) => boolean, all: boolean): void
-  keys(): string[]
-  /** Takes the oldest of the longest line. */
-  shiftLongest(): W | undefined
+  keys(): Iterable<string>
   take(key: string, isWanted: (item: W) => boolean): W | undefined
+  /** Takes the oldest of the longest line. */
+  takeFromLongest(): W | undefined
   takeLate(nowMs: Monotonic): W[]
   takeAll(key: string): W[]
   nextDeadline(): Monotonic | undefined
 }
 
+/** A queue on an array: what has gone leaves a gap at the front, closed now and then. */
+interface Line<W> {
+  items: W[]
+  gone: number
+}
+
+const MAX_GAP = 64
+
 export function createWaitingLine<W extends Waiting>(): WaitingLine<W> {
-  const lines = new Map<string, W[]>()
+  const lines = new Map<string, Line<W>>()
   let size = 0
 
-  function keep(key: string, rest: W[], before: number): void {
-    size -= before - rest.length
-    if (rest.length === 0) lines.delete(key)
-    else lines.set(key, rest)
+  const lineOf = (key: string): Line<W> => {
+    const line = lines.get(key) ?? { items: [], gone: 0 }
+    lines.set(key, line)
+    return line
+  }
+  const lengthOf = ({ items, gone }: Line<W>): number => items.length - gone
+
+  function drop(line: Line<W>, count: number): void {
+    line.gone += count
+    size -= count
+    if (line.gone < MAX_GAP && line.gone < line.items.length) return
+    line.items.splice(0, line.gone)
+    line.gone = 0
+  }
+
+  /** @returns what was taken */
+  function takeWhere(line: Line<W>, isTaken: (item: W) => boolean): W[] {
+    const taken: W[] = []
+    const rest: W[] = []
+    for (const item of line.items.slice(line.gone)) (isTaken(item) ? taken : rest).push(item)
+    line.items = rest
+    line.gone = 0
+    size -= taken.length
+    return taken
   }
 
   return {
     size: () => size,
-    sizeOf: (key) => lines.get(key)?.length ?? 0,
+    isEmpty: (key) => lengthOf(lineOf(key)) === 0,
     push(item) {
-      const line = lines.get(item.key)
-      if (line === undefined) lines.set(item.key, [item])
-      else line.push(item)
+      lineOf(item.key).items.push(item)
       size += 1
     },
     pushFirst(items) {
       for (const item of [...items].reverse()) {
-        lines.set(item.key, [item, ...(lines.get(item.key) ?? [])])
+        const line = lineOf(item.key)
+        line.items.splice(0, line.gone, item)
+        line.gone = 0
         size += 1
       }
     },
     offer(key, take, all) {
-      const line = lines.get(key)
-      if (line === undefined) return
+      const line = lineOf(key)
       if (all) {
-        keep(
-          key,
-          line.filter((item) => !take(item)),
-          line.length,
-        )
+        takeWhere(line, take)
         return
       }
       let taken = 0
-      for (const item of line) {
-        if (!take(item)) break
+      for (let n = line.gone; n < line.items.length; n++) {
+        const item = line.items[n]
+        if (item === undefined || !take(item)) break
         taken += 1
       }
-      if (taken > 0) keep(key, line.slice(taken), line.length)
+      if (taken > 0) drop(line, taken)
     },
-    keys: () => [...lines.keys()],
-    shiftLongest() {
-      const [longest] = [...lines].sort(([, a], [, b]) => b.length - a.length)
-      if (longest === undefined) return undefined
-      const [key, [first, ...rest]] = longest
-      keep(key, rest, rest.length + 1)
+    keys: () => lines.keys(),
+    take: (key, isWanted) => takeWhere(lineOf(key), isWanted)[0],
+    takeFromLongest() {
+      const [longest] = [...lines.values()].sort((a, b) => lengthOf(b) - lengthOf(a))
+      const first = longest?.items[longest.gone]
+      if (longest !== undefined && first !== undefined) drop(longest, 1)
       return first
     },
-    take(key, isWanted) {
-      const line = lines.get(key) ?? []
-      const wanted = line.find(isWanted)
-      if (wanted !== undefined) {
-        keep(
-          key,
-          line.filter((item) => item !== wanted),
-          line.length,
-        )
-      }
-      return wanted
-    },
-    takeLate(nowMs) {
-      const late: W[] = []
-      for (const [key, line] of lines) {
-        const rest = line.filter(({ deadlineMs }) => deadlineMs > nowMs)
-        if (rest.length === line.length) continue
-        late.push(...line.filter(({ deadlineMs }) => deadlineMs <= nowMs))
-        keep(key, rest, line.length)
-      }
-      return late
-    },
-    takeAll(key) {
-      const line = lines.get(key) ?? []
-      keep(key, [], line.length)
-      return line
-    },
+    takeLate: (nowMs) =>
+      [...lines.values()].flatMap((line) =>
+        takeWhere(line, ({ deadlineMs }) => deadlineMs <= nowMs),
+      ),
+    takeAll: (key) => takeWhere(lineOf(key), () => true),
     nextDeadline() {
       let next: Monotonic | undefined
-      for (const [first] of lines.values()) {
+      for (const { items, gone } of lines.values()) {
+        const first = items[gone]
         if (first !== undefined && (next === undefined || first.deadlineMs < next))
           next = first.deadlineMs
       }

@@ -4,6 +4,12 @@ export { type ProxyHeader, readProxyHeader } from './proxy-protocol.ts'
 
 export const AGENT_COMMAND = 'NODE_LBM'
 
+/**
+ * How a message to the agent begins that was written with a handle past Node's own protocol for handles (NODE_HANDLE and its
+ * acknowledgement). One line, JSON.
+ */
+export const RAW_START: string = `{"cmd":"${AGENT_COMMAND}","raw":1,`
+
 /** Given to the agent at its start, as JSON in this variable; the agent deletes it before the app can see it. */
 export const AGENT_ENV = 'LBM_AGENT'
 
@@ -40,43 +46,46 @@ export function listenerKey({ address, port, addressType, index }: ListenQuery):
   return `${address ?? ''}:${port}:${addressType}:${index}`
 }
 
-export type FromAgent = { cmd: typeof AGENT_COMMAND } & (
-  | { act: 'loaded' }
-  /** `canReusePort`: this Node and this system know SO_REUSEPORT. */
-  | { act: 'listen'; seq: number; query: ListenQuery; canReusePort?: boolean }
-  /** The socket beside this message is bound and listened on; the supervisor keeps it for later instances. */
-  | { act: 'offer'; seq: number; query: ListenQuery }
-  /** `random`: it asked for port 0. */
-  | { act: 'listening'; address: string; port: number; protocol?: 'udp'; random?: true }
-  /** Paired with `listening`: a server that listened does so no longer. */
-  | { act: 'closed'; address: string; port: number; protocol?: 'udp' }
-  /** Paired with `listen-reply`: this instance gave the listener up. */
-  | { act: 'close'; key: string }
-  /** The listening handle beside this message was asked for by `giveBack`. */
-  | { act: 'returned'; key: string }
-  /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. `open`: connections open now. */
-  | { act: 'ack'; id: number; accepted: boolean; open?: number }
-  /** The connection that `whose` asked for comes from this very process. */
-  | { act: 'mine'; id: number; key: string }
-  /** So many connections in a row were closed at once, without a byte written. */
-  | { act: 'failing'; closed: number }
-  | {
-      act: 'report'
-      /** Absolute, so that a lost report heals itself. */
-      openConnections: number
-      activeRequests: number
-      requests: number
-      /** Connections accepted since the start. */
-      accepted: number
-      loopUtilisation: number
-      loopDelayMs: number
-      heapUsedBytes: number
-    }
-  /** Without being told to: it has no server for it, or closed that. */
-  | { act: 'slot-left'; number: number }
-  | { act: 'drained' }
-  | { act: 'fault'; kind: 'exception' | 'rejection'; message: string; place: string }
-)
+export type FromAgent = { cmd: typeof AGENT_COMMAND } &
+  /** Handles may come as RAW_START says. */
+  (
+    | { act: 'takes-raw' }
+    | { act: 'loaded' }
+    /** `canReusePort`: this Node and this system know SO_REUSEPORT. */
+    | { act: 'listen'; seq: number; query: ListenQuery; canReusePort?: boolean }
+    /** The socket beside this message is bound and listened on; the supervisor keeps it for later instances. */
+    | { act: 'offer'; seq: number; query: ListenQuery }
+    /** `random`: it asked for port 0. */
+    | { act: 'listening'; address: string; port: number; protocol?: 'udp'; random?: true }
+    /** Paired with `listening`: a server that listened does so no longer. */
+    | { act: 'closed'; address: string; port: number; protocol?: 'udp' }
+    /** Paired with `listen-reply`: this instance gave the listener up. */
+    | { act: 'close'; key: string }
+    /** The listening handle beside this message was asked for by `giveBack`. */
+    | { act: 'returned'; key: string }
+    /** Answers each `connection`: the supervisor may then close its copy, or choose another instance. `open`: connections open now. */
+    | { act: 'ack'; id: number; accepted: boolean; open?: number }
+    /** The connection that `whose` asked for comes from this very process. */
+    | { act: 'mine'; id: number; key: string }
+    /** So many connections in a row were closed at once, without a byte written. */
+    | { act: 'failing'; closed: number }
+    | {
+        act: 'report'
+        /** Absolute, so that a lost report heals itself. */
+        openConnections: number
+        activeRequests: number
+        requests: number
+        /** Connections accepted since the start. */
+        accepted: number
+        loopUtilisation: number
+        loopDelayMs: number
+        heapUsedBytes: number
+      }
+    /** Without being told to: it has no server for it, or closed that. */
+    | { act: 'slot-left'; number: number }
+    | { act: 'drained' }
+    | { act: 'fault'; kind: 'exception' | 'rejection'; message: string; place: string }
+  )
 
 export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
   | {

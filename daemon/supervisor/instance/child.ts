@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 
 import { AGENT_COMMAND, type FromAgent, type ToAgent } from '../../../src/contract/agent.ts'
 import type { AppSpec } from '../../../src/contract/app.ts'
+import { linkToAgent } from '../../balancer/agent-link.ts'
 import type { NativeHandle } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { isSameProcess, pidStart } from '../../kernel/process-identity.ts'
@@ -34,6 +35,7 @@ export interface Child {
   readonly pidStart: number
   readonly out: Readable | LogPipe
   readonly error: Readable | LogPipe
+  /** `done` is called when it could not be sent. */
   send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
   /** False: the app gave its IPC channel up. */
   isConnected(): boolean
@@ -129,10 +131,7 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
     pidStart: start,
     out,
     error,
-    send(message, handle, done) {
-      if (process.connected) process.send(message, handle as never, done)
-      else done?.(new Error('the IPC channel is closed'))
-    },
+    send: linkToAgent(process),
     isConnected: () => process.connected,
     post(message) {
       if (!process.connected) return false

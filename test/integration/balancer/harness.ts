@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url'
 
 import { buildSync } from 'esbuild'
 
+import { linkToAgent } from '../../../daemon/balancer/agent-link.ts'
 import { createBalancer } from '../../../daemon/balancer/balancer.ts'
 import type { Balancer, NativeHandle } from '../../../daemon/balancer/port.ts'
 import { systemClock } from '../../../daemon/kernel/clock.ts'
@@ -186,10 +187,7 @@ export function testApp(options: TestAppOptions): TestApp {
         wish.resolve(message)
       }
     })
-    const send: Parameters<Balancer['attach']>[0]['send'] = (message, handle, done) => {
-      if (child.connected) child.send(message, handle as never, done ?? (() => undefined))
-      else done?.(new Error('closed'))
-    }
+    const send = linkToAgent(child)
     balancer.attach({ id: memberId, number, send })
     const instance: Instance = {
       memberId,

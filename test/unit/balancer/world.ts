@@ -98,7 +98,7 @@ export function createWorld(
         id,
         key: KEY,
         handle,
-        client: { address },
+        client: () => ({ address }),
         read: undefined,
         deadlineMs: after(clock.now(), QUEUE_MS),
         waitMs: QUEUE_MS,
