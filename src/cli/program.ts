@@ -24,6 +24,7 @@ import { addPlan } from './commands/plan.ts'
 import { addReload } from './commands/reload.ts'
 import { addReset } from './commands/reset.ts'
 import { addRestart } from './commands/restart.ts'
+import { addRun } from './commands/run.ts'
 import { addRuntime } from './commands/runtime.ts'
 import { addSave } from './commands/save.ts'
 import { addScale } from './commands/scale.ts'
@@ -51,6 +52,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addPlan,
       addScale,
       addDev,
+      addRun,
       addDelete,
       addBalance,
       addSignal,

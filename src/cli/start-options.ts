@@ -57,7 +57,7 @@ export interface AppOptions {
   spare?: string
 }
 
-const collect = (value: string, before: string[] = []): string[] => [...before, value]
+export const collectValues = (value: string, before: string[] = []): string[] => [...before, value]
 
 export function addAppOptions(command: Command): Command {
   command
@@ -79,9 +79,13 @@ export function addAppOptions(command: Command): Command {
     .option(
       '--filter-env [name]',
       'keep variables whose names contain this from the app; all without a name',
-      collect,
+      collectValues,
     )
-    .option('--env-file <file>', 'file of variables, as for node --env-file (repeatable)', collect)
+    .option(
+      '--env-file <file>',
+      'file of variables, as for node --env-file (repeatable)',
+      collectValues,
+    )
     .option('-u, --user <name>', 'user to run as (root only)')
     .option('--uid <user>', 'the same, by number')
     .option('--gid <group>', 'group to run as (root only)')
@@ -107,7 +111,7 @@ export function addAppOptions(command: Command): Command {
     .option(
       '--stop-exit-codes <codes>',
       'exit codes after which it is left ended (repeatable, or with commas)',
-      collect,
+      collectValues,
     )
     .option('-k, --kill-timeout <time>', 'time between the stop signal and SIGKILL (default: 10s)')
     .option('--kill-signal <signal>', 'the stop signal (default: SIGINT)')
@@ -125,12 +129,12 @@ export function addAppOptions(command: Command): Command {
     .option(
       '--watch [path]',
       'restart when files change, below the working directory or this path (repeatable)',
-      collect,
+      collectValues,
     )
     .option(
       '--ignore-watch <patterns>',
       'paths or globs not to watch (repeatable, or with spaces)',
-      collect,
+      collectValues,
     )
     .option('--watch-delay <time>', 'quiet time before the restart: 4 (seconds) or 4000ms')
     .option('--ext <extensions>', 'only files with these extensions, such as js,json')
