@@ -1,9 +1,10 @@
 /** What the kernel tells of a process: memory, time on a CPU, and what it is doing. */
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 
 import { scanProcesses, treeOf } from '../../kernel/process-tree.ts'
+import { readSmallFile } from './read-small-file.ts'
 
 const IS_LINUX = process.platform === 'linux'
 /** USER_HZ, the same on every Linux that Node runs on. */
@@ -23,7 +24,7 @@ export interface MainThread {
 /** The thread that runs the event loop, not its workers. @returns undefined when it is gone */
 export function mainThreadOf(pid: number): MainThread | undefined {
   if (!IS_LINUX) return mainThreadByPs(pid)
-  const text = read(`/proc/${pid}/task/${pid}/stat`)
+  const text = readSmallFile(`/proc/${pid}/task/${pid}/stat`)
   if (text === undefined) return undefined
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
   const ticks = Number(fields[USER_TICKS]) + Number(fields[SYSTEM_TICKS])
@@ -50,7 +51,7 @@ export function treeRssOf(pid: number): number | undefined {
 }
 
 function residentPages(pid: number): number | undefined {
-  const pages = Number(read(`/proc/${pid}/statm`)?.split(' ')[1])
+  const pages = Number(readSmallFile(`/proc/${pid}/statm`)?.split(' ')[1])
   // A zombie has none.
   return Number.isNaN(pages) || pages === 0 ? undefined : pages
 }
@@ -76,7 +77,7 @@ function descendantsOf(pid: number): number[] {
 function childrenOf(pid: number): number[] | undefined {
   const children: number[] = []
   for (const thread of list(`/proc/${pid}/task`)) {
-    const text = read(`/proc/${pid}/task/${thread}/children`)
+    const text = readSmallFile(`/proc/${pid}/task/${thread}/children`)
     if (text === undefined) return undefined
     for (const word of text.split(' ')) if (word !== '') children.push(Number(word))
   }
@@ -88,14 +89,6 @@ function isFirst<T>(value: T, index: number, all: readonly T[]): boolean {
 }
 
 /** A process may end between two looks; that is no error. */
-function read(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return undefined
-  }
-}
-
 function list(path: string): string[] {
   try {
     return readdirSync(path)

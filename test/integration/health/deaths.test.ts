@@ -199,7 +199,7 @@ test(
     if (group === undefined) return skip('no control group can be made here')
     await using supervisor = await startSupervisor()
     const port = await freePort()
-    await supervisor.start(sick(port))
+    await supervisor.start(sick(port, { maxMemoryBytes: 1024 * 1024 * 1024 }))
     const { pid } = supervisor.states.get(0)!
     group.admit(pid)
     // Its group is looked at with each sample.

@@ -61,6 +61,7 @@ describe('kernel OOM', () => {
     const { ledger, kill, pass } = host(V2, V2_COUNTER)
     ledger.watch(7)
     kill()
+    pass(600)
     ledger.watch(7)
     pass(4000)
     ledger.watch(7)

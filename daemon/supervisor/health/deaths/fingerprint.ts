@@ -102,11 +102,21 @@ function shortHash(salt: string, text: string): string {
   return hashOf(Buffer.from(salt + text)).slice(-6)
 }
 
+/** A file that has not been touched is not read again: lock files are long, and each instance asks. */
+const hashes = new Map<string, { stamp: string; hash: string }>()
+const MAX_REMEMBERED = 100
+
 async function hashOfFile(path: string): Promise<string | undefined> {
   try {
     const { size, mtimeMs } = await stat(path)
-    if (size > MAX_HASHED_BYTES) return `${size}:${mtimeMs}`
-    return hashOf(await readFile(path))
+    const stamp = `${size}:${mtimeMs}`
+    if (size > MAX_HASHED_BYTES) return stamp
+    const known = hashes.get(path)
+    if (known?.stamp === stamp) return known.hash
+    const hash = hashOf(await readFile(path))
+    if (hashes.size >= MAX_REMEMBERED) hashes.clear()
+    hashes.set(path, { stamp, hash })
+    return hash
   } catch {
     return undefined // not there, or not to be read
   }
@@ -116,7 +126,9 @@ async function hashOfFile(path: string): Promise<string | undefined> {
 function hashOf(bytes: Uint8Array): string {
   let high = 0xdeadbeef
   let low = 0x41c6ce57
-  for (const byte of bytes) {
+  // By index: an iterator would leave an object for each byte.
+  for (let at = 0; at < bytes.length; at += 1) {
+    const byte = bytes[at] ?? 0
     high = Math.imul(high ^ byte, 2654435761)
     low = Math.imul(low ^ byte, 1597334677)
   }

@@ -1,14 +1,15 @@
 /** Was a process that got SIGKILL killed by the kernel for want of memory? The kernel only counts such kills. */
 
-import { readFileSync } from 'node:fs'
-
 import type { Monotonic } from '../../../../src/contract/units.ts'
 import type { Clock } from '../../../kernel/clock.ts'
+import { readSmallFile } from '../read-small-file.ts'
 
 export type ReadFile = (path: string) => string | undefined
 
 /** A kill that nobody died of by then was of a process that is not ours. */
 const UNCLAIMED_MS = 3000
+/** One look serves all processes of a group. */
+const LOOK_MS = 500
 
 export interface OomLedger {
   /** Looks at the counter while the process lives. Cheap; to be called every few seconds. */
@@ -20,6 +21,7 @@ export interface OomLedger {
 
 interface Counter {
   path: string
+  lookedAtMs: Monotonic
   /** Kills that are accounted for. */
   settled: number
   /** As last seen, and when it became more than that. */
@@ -27,9 +29,12 @@ interface Counter {
   sinceMs: Monotonic
 }
 
-export function createOomLedger(clock: Pick<Clock, 'now'>, read: ReadFile = readText): OomLedger {
+export function createOomLedger(
+  clock: Pick<Clock, 'now'>,
+  read: ReadFile = readSmallFile,
+): OomLedger {
   const counters = new Map<string, Counter>()
-  const counterOf = new Map<number, Counter>()
+  const watched = new Map<number, { groups: string; counter: Counter }>()
 
   function look(counter: Counter): void {
     const now = clock.now()
@@ -38,22 +43,34 @@ export function createOomLedger(clock: Pick<Clock, 'now'>, read: ReadFile = read
       counter.settled = counter.seen
     if (seen > counter.seen) counter.sinceMs = now
     counter.seen = seen
+    counter.lookedAtMs = now
+  }
+
+  function counterOf(groups: string): Counter | undefined {
+    const path = counterPath(groups, read)
+    if (path === undefined) return undefined
+    const kills = killsIn(read(path)) ?? 0
+    const now = clock.now()
+    const fresh = { path, lookedAtMs: now, settled: kills, seen: kills, sinceMs: now }
+    const counter = counters.get(path) ?? fresh
+    counters.set(path, counter)
+    return counter
   }
 
   return {
     watch(pid) {
-      const path = counterPath(pid, read)
-      if (path === undefined) return
-      let counter = counters.get(path)
-      if (counter === undefined) {
-        const kills = killsIn(read(path)) ?? 0
-        counter = { path, settled: kills, seen: kills, sinceMs: clock.now() }
-        counters.set(path, counter)
-      } else look(counter)
-      counterOf.set(pid, counter)
+      // A process may be moved to another group at any time.
+      const groups = read(`/proc/${pid}/cgroup`) ?? ''
+      const known = watched.get(pid)
+      if (known === undefined || known.groups !== groups) {
+        const counter = counterOf(groups)
+        if (counter !== undefined) watched.set(pid, { groups, counter })
+      } else if (clock.now() - known.counter.lookedAtMs >= LOOK_MS) {
+        look(known.counter)
+      }
     },
     claim(pid) {
-      const counter = counterOf.get(pid)
+      const counter = watched.get(pid)?.counter
       if (counter === undefined) return false
       look(counter)
       if (counter.seen <= counter.settled) return false
@@ -61,10 +78,10 @@ export function createOomLedger(clock: Pick<Clock, 'now'>, read: ReadFile = read
       return true
     },
     forget(pid) {
-      const counter = counterOf.get(pid)
-      counterOf.delete(pid)
-      if (counter !== undefined && ![...counterOf.values()].includes(counter))
-        counters.delete(counter.path)
+      const counter = watched.get(pid)?.counter
+      watched.delete(pid)
+      const isUsed = [...watched.values()].some((other) => other.counter === counter)
+      if (counter !== undefined && !isUsed) counters.delete(counter.path)
     },
   }
 }
@@ -72,8 +89,8 @@ export function createOomLedger(clock: Pick<Clock, 'now'>, read: ReadFile = read
 const EVERYWHERE = '/proc/vmstat'
 
 /** The narrowest counter that covers the process: its own cgroup's, else the whole system's. */
-function counterPath(pid: number, read: ReadFile): string | undefined {
-  const candidates = (read(`/proc/${pid}/cgroup`)?.split('\n') ?? []).flatMap((line) => {
+function counterPath(groups: string, read: ReadFile): string | undefined {
+  const candidates = groups.split('\n').flatMap((line) => {
     const [, controllers, path = ''] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
     if (controllers === '') return filesOfV2(path)
     return controllers?.split(',').includes('memory') === true ? filesOfV1(path) : []
@@ -101,12 +118,4 @@ function filesOfV1(path: string): string[] {
 function killsIn(text: string | undefined): number | undefined {
   const kills = /^oom_kill (\d+)$/m.exec(text ?? '')?.[1]
   return kills === undefined ? undefined : Number(kills)
-}
-
-function readText(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'latin1')
-  } catch {
-    return undefined // another kind of cgroup, another system, or the process is gone
-  }
 }

@@ -5,6 +5,7 @@ import { mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import type { AppSpec } from '../../../../src/contract/app.ts'
+import type { Monotonic } from '../../../../src/contract/units.ts'
 import { after, type Clock } from '../../../kernel/clock.ts'
 import { changesBetween, type Fingerprint, takeFingerprint } from './fingerprint.ts'
 
@@ -28,12 +29,14 @@ export interface WellRuns {
 
 /** What has changed since the last good run must prove itself for longer, or a crash soon after a release would find nothing changed. */
 const CHANGED_PROOF_MS = 60_000
+const FRESH_MS = 5000
 
 export function createWellRuns({ dir, app, clock, random, log }: WellRunsOptions): WellRuns {
   // The name of an app may hold anything.
   const path = join(dir, `${encodeURIComponent(app)}.json`)
   let known: Fingerprint | undefined | 'unread' = 'unread'
-  let lookedAt: Promise<unknown> = Promise.resolve()
+  let looks: Promise<unknown> = Promise.resolve()
+  let looked: { spec: AppSpec; atMs: Monotonic } | undefined
 
   function last(): Fingerprint | undefined {
     if (known === 'unread') known = readFingerprint(path)
@@ -60,6 +63,13 @@ export function createWellRuns({ dir, app, clock, random, log }: WellRunsOptions
     return changes.length === 0 ? undefined : changes
   }
 
+  /** Another instance of the same definition was looked at a moment ago. */
+  function isFresh(spec: AppSpec): boolean {
+    const isSo = looked?.spec === spec && clock.now() - looked.atMs < FRESH_MS
+    if (!isSo) looked = { spec, atMs: clock.now() }
+    return isSo
+  }
+
   return {
     changesSince,
     ready(spec) {
@@ -68,10 +78,11 @@ export function createWellRuns({ dir, app, clock, random, log }: WellRunsOptions
       const prove = (ms: number, proven: () => Promise<void>): void => {
         timer = clock.at(after(clock.now(), ms), () => {
           // One after another: instances become ready together, and the first look does for all.
-          lookedAt = lookedAt.then(() => (isOver ? undefined : proven()))
+          looks = looks.then(() => (isOver ? undefined : proven()))
         })
       }
       prove(spec.minUptimeMs, async () => {
+        if (isFresh(spec)) return
         if (last() === undefined) await record(spec)
         else if ((await changesSince(spec)) !== undefined && !isOver)
           prove(CHANGED_PROOF_MS, () => record(spec))

@@ -2,6 +2,7 @@
 
 import type { Monotonic } from '../../../../src/contract/units.ts'
 import { after, type Clock } from '../../../kernel/clock.ts'
+import { aligned } from '../aligned.ts'
 import { mainThreadOf } from '../process-stats.ts'
 import {
   HELD_UP_MS,
@@ -40,8 +41,9 @@ export function watchForHangs({
   let looking: Looking | undefined
   let timer: Disposable | undefined
 
-  function arm(at: Monotonic): void {
+  function arm(time: Monotonic): void {
     timer?.[Symbol.dispose]()
+    const at = aligned(time, LOOK_MS)
     timer = clock.at(at, () => look(at))
   }
 

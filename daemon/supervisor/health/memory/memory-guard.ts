@@ -2,6 +2,7 @@
 
 import { formatBytes } from '../../../../src/contract/units.ts'
 import { after, type Clock } from '../../../kernel/clock.ts'
+import { aligned } from '../aligned.ts'
 import { rssOf, treeRssOf } from '../process-stats.ts'
 import {
   judgeMemory,
@@ -13,7 +14,8 @@ import {
 } from './memory-policy.ts'
 
 /** Without a limit the figure is only for the record. */
-const UNLIMITED_MS = 2000
+const UNLIMITED_MS = 5000
+const ALIGN_MS = 250
 
 export interface MemoryGuardOptions {
   pid: number
@@ -62,7 +64,7 @@ export function guardMemory({
   }
 
   function arm(ms: number): void {
-    timer = clock.at(after(clock.now(), ms), sample)
+    timer = clock.at(aligned(after(clock.now(), ms - ALIGN_MS), ALIGN_MS), sample)
   }
 
   // Not at the start: before the program is loaded, what is measured is not it yet.
