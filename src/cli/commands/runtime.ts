@@ -136,11 +136,11 @@ export async function runInForeground(
   specs: readonly AppSpec[],
   { shape, ...options }: InForeground,
 ): Promise<never> {
-  const { foregroundSpecs, isOneOutput } = await import('../foreground/foreground-specs.ts')
+  const { foregroundSpecs, hasOneOutput } = await import('../foreground/foreground-specs.ts')
   const { runForeground } = await import('../foreground/run-foreground.ts')
   return await runForeground(
     cli,
-    foregroundSpecs(specs, { shape, isOneOutput: isOneOutput() }),
+    foregroundSpecs(specs, { shape, isOneOutput: hasOneOutput() }),
     options,
   )
 }

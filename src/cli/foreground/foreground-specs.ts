@@ -40,7 +40,7 @@ function foregroundLogs(logs: LogSpec, { shape, isOneOutput }: Foreground): LogS
 }
 
 /** One pipe or file with two writers would have lines inside of lines. */
-export function isOneOutput(): boolean {
+export function hasOneOutput(): boolean {
   const [out, error] = [1, 2].map((fd) => fstatSync(fd))
   return out?.ino === error?.ino && out?.dev === error?.dev
 }

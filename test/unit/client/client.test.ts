@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 import { createClient, defineConfig, isLbmError } from '../../../src/client/index.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
@@ -59,7 +59,11 @@ describe('each method asks and unwraps', () => {
     expect(await client.flush('a')).toEqual(['/x'])
     expect(await client.save()).toBe('/s')
     expect(await client.resurrect()).toEqual([ready])
-    expect(await client.kill()).toBe(3)
+    const killed = client.kill()
+    // It is waited for until its socket is gone.
+    await vi.waitUntil(() => fake.requests.at(-1)?.method === 'daemon.kill')
+    rmSync(fake.home.socket)
+    expect(await killed).toBe(3)
     expect(fake.requests.find(({ method }) => method === 'app.stop')?.params).toEqual({
       selectors: ['a', '1'],
     })
