@@ -110,7 +110,7 @@ export function newCli(defaults: RunOptions = {}): Cli {
 export function startProgram(
   file: string,
   args: readonly string[],
-  { cwd, env, stdin, timeoutMs = 60_000 }: RunOptions,
+  { cwd, env, stdin, timeoutMs = 60_000 }: RunOptions = {},
 ): Started {
   const child = spawn(file, args, {
     cwd,
