@@ -17,6 +17,7 @@ import { createEventHub, type EventHub } from './event-hub.ts'
 import { createInstanceCache, type InstanceCache, isAlive } from './instance-cache.ts'
 import { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
 import type { ActualApp } from './reconcile.ts'
+import type { LastingVariables } from './state-format.ts'
 import type { Store } from './store.ts'
 import type { Spawned } from './supervisor-link.ts'
 import { createSupervisors, type Supervisors } from './supervisors.ts'
@@ -30,6 +31,7 @@ export interface ControlOptions {
   clock: Clock
   log: Log
   store: Store
+  lasting: LastingVariables
   /** Absolute path of the installed supervisor. */
   supervisorProgram: string
   spawnSupervisor: (id: string) => Spawned
@@ -42,6 +44,7 @@ export interface Control extends Disposable {
   clock: Clock
   log: Log
   store: Store
+  lasting: LastingVariables
   supervisorProgram: string
   startedAt: number
   supervisors: Supervisors
@@ -180,6 +183,7 @@ export function createControl(options: ControlOptions): Control {
     clock,
     log,
     store,
+    lasting: options.lasting,
     supervisorProgram: options.supervisorProgram,
     startedAt: clock.wall(),
     supervisors,

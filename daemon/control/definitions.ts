@@ -1,6 +1,7 @@
 /** How the record of an app changes: new, redefined, scaled. Pure. */
 
 import type { AppRecord, AppSpec, SlotRecord } from '../../src/contract/app.ts'
+import { unreadNames, withoutValues } from '../../src/contract/env-references.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 
 /** Gives the next id. */
@@ -43,7 +44,9 @@ export function newRecord(
  * the newest go first.
  */
 export function redefine(record: AppRecord, spec: AppSpec, allocate: AllocateId): Change {
-  const isSame = JSON.stringify(spec) === JSON.stringify(record.spec)
+  // Values that this daemon has not read are no difference.
+  const comparable = withoutValues(spec, unreadNames(record.spec))
+  const isSame = JSON.stringify(comparable) === JSON.stringify(record.spec)
   if (isSame) return { record, added: [], removed: [] }
   const change = scaleTo({ ...record, spec, previous: record.spec }, spec.instances, allocate)
   // Another program need not listen because this one did.

@@ -62,7 +62,9 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
     process.exit(EXIT_SOFTWARE)
   })
 
-  const store = openStore(home.state)
+  // A command takes this one away; a service manager's environment is the same at the next boot.
+  const lasting = process.env['INVOCATION_ID'] === undefined ? {} : process.env
+  const store = openStore(home.state, lasting)
   for (const message of store.warnings) log('state.warning', { message })
   // Beside this file, which a program in the foreground has loaded into itself.
   const supervisorProgram = join(__dirname, 'supervisor.cjs')
@@ -73,6 +75,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
     clock,
     log,
     store,
+    lasting,
     spawnSupervisor: (id) =>
       spawnSupervisor(id, {
         execPath: process.execPath,

@@ -3,6 +3,7 @@
 import * as v from 'valibot'
 
 import type { AppRecord } from '../../src/contract/app.ts'
+import { withoutReferenced } from '../../src/contract/env-references.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 import { appRecord } from '../../src/contract/record-schemas.ts'
 
@@ -15,6 +16,19 @@ export interface DesiredState {
 }
 
 export type ParsedState = { problems: string[] } | { problems: string[]; state: DesiredState }
+
+/** Variables of whoever starts the daemon, at every boot. */
+export type LastingVariables = Readonly<Record<string, string | undefined>>
+
+/** One app as JSON, without the values that can be read again. */
+export function formatRecord(record: AppRecord, lasting: LastingVariables): string {
+  const { spec, previous } = record
+  return JSON.stringify({
+    ...record,
+    spec: withoutReferenced(spec, lasting),
+    ...(previous === undefined ? {} : { previous: withoutReferenced(previous, lasting) }),
+  })
+}
 
 /** @param records each as JSON */
 export function formatState(nextId: number, records: readonly string[]): string {

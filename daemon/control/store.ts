@@ -7,8 +7,10 @@ import { isLbmError, LbmError } from '../../src/contract/errors.ts'
 import { writeFileAtomic } from '../kernel/atomic-file.ts'
 import {
   type DesiredState,
+  formatRecord,
   formatState,
   idsOf,
+  type LastingVariables,
   type ParsedState,
   parseState,
 } from './state-format.ts'
@@ -35,7 +37,7 @@ export interface Store {
 }
 
 /** @throws LbmError STATE_UNREADABLE when a newer lbm wrote it, or when it may not be read */
-export function openStore(path: string): Store {
+export function openStore(path: string, lasting: LastingVariables = {}): Store {
   const { state, isTrusted, warnings } = loadState(path)
   const apps = new Map(state.apps.map((record) => [record.key, record]))
   const planned = new Map<string, AppRecord | undefined>()
@@ -50,7 +52,7 @@ export function openStore(path: string): Store {
   function textOf(record: AppRecord): string {
     const known = texts.get(record)
     if (known !== undefined) return known
-    const text = JSON.stringify(record)
+    const text = formatRecord(record, lasting)
     texts.set(record, text)
     return text
   }

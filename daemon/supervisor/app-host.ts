@@ -31,6 +31,8 @@ export interface HostDeps {
   random: () => number
   home: HomePaths
   agentPath: string
+  /** The environment of the supervisor. */
+  shell: Readonly<Record<string, string | undefined>>
   pipes: LogPipes
   /** One for the supervisor, so that a file has one writer. */
   logFiles: LogFilesRegistry
@@ -184,6 +186,7 @@ export function createAppHost(
       basics: {
         app: key,
         agentPath: deps.agentPath,
+        shell: deps.shell,
         pipes: deps.pipes,
         clock: deps.clock,
         random: deps.random,

@@ -56,7 +56,7 @@ async function main(): Promise<void> {
   const pipes = createLogPipes(pipesDir)
 
   const notify = createNotifyHub({ dir: join(home.runDir, `${id}.notify-${process.pid}`), log })
-  const hooks = createHooks({ clock, log })
+  const hooks = createHooks({ clock, log, shell: process.env })
   const logFiles = createLogFilesRegistry({ clock })
 
   /** What it has from the moment on at which it serves under the supervisor's name. */
@@ -75,6 +75,7 @@ async function main(): Promise<void> {
     random: Math.random,
     home,
     agentPath: join(__dirname, 'agent.cjs'),
+    shell: process.env,
     pipes,
     logFiles,
     oom: createOomLedger(clock),

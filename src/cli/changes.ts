@@ -25,7 +25,10 @@ export async function changedSpecs(
     })
   }
   const { redefineSpec } = await import('../config/redefine-spec.ts')
-  const { apps } = await askAbout(cli, names, 'app.describe', { selectors: [...names] })
+  const { apps } = await askAbout(cli, names, 'app.describe', {
+    selectors: [...names],
+    reveal: true,
+  })
   return apps.map(({ record }) => redefineSpec(record.spec, changes))
 }
 

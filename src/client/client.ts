@@ -50,7 +50,8 @@ export interface Client {
   ping(options?: AskOptions): Promise<DaemonInfo>
   /** Every instance; none when no daemon runs. */
   list(options?: AskOptions): Promise<InstanceView[]>
-  describe(apps: Selectors, options?: AskOptions): Promise<AppDetail[]>
+  /** Values of secret-looking variables are masked unless `reveal`. */
+  describe(apps: Selectors, options?: AskOptions & { reveal?: boolean }): Promise<AppDetail[]>
   /** Starts the daemon first where none runs. Rejects with START_FAILED when an instance does not come up. */
   start(app: AppDefinition | string, options?: StartOptions): Promise<AppOutcome>
   /** The apps of an ecosystem file: missing ones are started, the others get their new definition. */
@@ -149,8 +150,8 @@ export function clientOver(
         throw error
       }
     },
-    describe: async (apps, given) =>
-      (await ask('app.describe', { selectors: list(apps) }, given)).apps,
+    describe: async (apps, { reveal = false, ...given } = {}) =>
+      (await ask('app.describe', { selectors: list(apps), reveal }, given)).apps,
     async start(app, { wait = true, force = false, environment, ...given } = {}) {
       const spec = specOf(app, environment)
       const { restarted: _, ...outcome } = await askStarting(

@@ -38,6 +38,8 @@ const NOT_FOR_THE_DAEMON = [
   'NODE_CHANNEL_FD',
   'NODE_CHANNEL_SERIALIZATION_MODE',
   'NODE_UNIQUE_ID',
+  // Of the service that a terminal runs in: it says nothing of the daemon's.
+  'INVOCATION_ID',
 ]
 
 export interface DaemonStart {

@@ -4,7 +4,7 @@ import type { AppRecord, AppSpec } from '../contract/app.ts'
 import type { HomePaths } from '../contract/home.ts'
 import { type InstanceView, type Status, STATUS_OF } from '../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../contract/log-files.ts'
-import { maskEnv } from './mask.ts'
+import { maskEnv } from '../contract/mask.ts'
 
 export interface Pm2Process {
   pid: number

@@ -41,7 +41,7 @@ export interface SpecResult {
 export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
   if (app.script === undefined) throw new LbmError('CONFIG_INVALID', 'There is no script to run.')
   const cwd = resolve(context.cwd, expandHome(app.cwd ?? '.', context.env))
-  const { env, sources, warnings } = buildEnvironment({
+  const { env, sources, references, warnings } = buildEnvironment({
     app,
     shell: context.env,
     cwd,
@@ -88,6 +88,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     instancesGiven: app.instances !== undefined && app.instances !== 'max' && app.instances !== 0,
     env,
     envSources: sources,
+    ...(Object.keys(references.values).length === 0 ? {} : { envReferences: references }),
     instanceVar: app.instance_var ?? 'NODE_APP_INSTANCE',
     ...defined('incrementVar', app.increment_var),
     ...lifecycle(app),

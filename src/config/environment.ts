@@ -4,7 +4,10 @@ import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 
+import type { EnvReference, EnvReferences } from '../contract/app.ts'
+import { expandReferences } from '../contract/env-references.ts'
 import { LbmError } from '../contract/errors.ts'
+import { maskValue } from '../contract/mask.ts'
 import { isOwnMark } from './own-marks.ts'
 import type { CheckedApp } from './schema.ts'
 
@@ -12,6 +15,7 @@ export interface Environment {
   env: Record<string, string>
   /** `shell`, `env`, `env_production`, `env_file:.env`, `port`. */
   sources: Record<string, string>
+  references: EnvReferences
   /** References to what is not set. */
   warnings: string[]
 }
@@ -25,6 +29,8 @@ export interface EnvironmentRequest {
   /** `--env`. */
   environmentName?: string | undefined
 }
+
+const FILE_SOURCE = 'env_file:'
 
 interface Layer {
   source: string
@@ -44,7 +50,7 @@ export function buildEnvironment({
   const layers: Layer[] = [
     { source: 'shell', values: shellValues(shell, app.filter_env ?? false), expands: false },
     ...(app.env_file ?? []).map((file) => ({
-      source: `env_file:${file}`,
+      source: `${FILE_SOURCE}${file}`,
       values: readEnvFile(resolve(cwd, file)),
       expands: false,
     })),
@@ -59,13 +65,22 @@ export function buildEnvironment({
   const missing = new Set<string>()
   const env: Record<string, string> = {}
   const sources: Record<string, string> = {}
+  const references: EnvReferences = {
+    files: (app.env_file ?? []).map((file) => resolve(cwd, file)),
+    values: {},
+  }
   for (const name of new Set(layers.flatMap(({ values }) => Object.keys(values)))) {
     const top = layers.findLastIndex(({ values }) => Object.hasOwn(values, name))
-    env[name] = lookUp(layers, name, top, new Set(), missing) ?? ''
-    sources[name] = layers[top]?.source ?? 'shell'
+    const layer = layers[top]
+    const taken = new Set<string>()
+    const value = lookUp({ layers, missing, shell: taken }, name, top, new Set()) ?? ''
+    env[name] = value
+    sources[name] = layer?.source ?? 'shell'
+    const reference = layer && referenceOf(layer, name, value, taken)
+    if (reference !== undefined) references.values[name] = reference
   }
   const warnings = [...missing].map((name) => `\${${name}} is not set; it stands for nothing`)
-  return { env, sources, warnings }
+  return { env, sources, references, warnings }
 }
 
 function shellValues(
@@ -104,33 +119,43 @@ function readEnvFile(file: string): Record<string, string> {
   return values
 }
 
-/** `${NAME}`, `${NAME:-default}`, and `$${` for a dollar that stays. */
-const REFERENCE = /\$(\$\{)|\$\{([A-Za-z_]\w*)(?::-([^}]*))?\}/g
+interface Lookup {
+  layers: readonly Layer[]
+  missing: Set<string>
+  /** Of the shell's, those that were taken. */
+  shell: Set<string>
+}
 
 /** A value that names itself (`PATH: "./bin:${PATH}"`), straight or around a corner, means the layer below. */
 function lookUp(
-  layers: readonly Layer[],
+  lookup: Lookup,
   name: string,
   top: number,
   open: ReadonlySet<string>,
-  missing: Set<string>,
 ): string | undefined {
+  const { layers, missing, shell } = lookup
   const at = layers.findLastIndex(({ values }, i) => i <= top && Object.hasOwn(values, name))
   const layer = layers[at]
   if (layer === undefined) return undefined
+  if (layer.source === 'shell') shell.add(name)
   const value = layer.values[name] ?? ''
   if (!layer.expands) return value
   const within = new Set(open).add(name)
-  return value.replace(
-    REFERENCE,
-    (_whole, escaped: string | undefined, other: string, fallback?: string) => {
-      if (escaped !== undefined) return '${'
-      const start = within.has(other) ? at - 1 : layers.length - 1
-      const found = lookUp(layers, other, start, within, missing)
-      if (found === undefined && fallback === undefined) missing.add(other)
-      return found === undefined || (found === '' && fallback !== undefined)
-        ? (fallback ?? '')
-        : found
-    },
-  )
+  const find = (other: string): string | undefined =>
+    lookUp(lookup, other, within.has(other) ? at - 1 : layers.length - 1, within)
+  return expandReferences(value, find, missing)
+}
+
+/** What a file gave is read again from there; of the rest, what looks secret and was not written out. */
+function referenceOf(
+  { source, values, expands }: Layer,
+  name: string,
+  value: string,
+  shell: ReadonlySet<string>,
+): EnvReference | undefined {
+  const isOfFile = source.startsWith(FILE_SOURCE)
+  const written = expands ? (values[name] ?? '') : undefined
+  if (written === value || source === 'port') return undefined
+  if (!isOfFile && maskValue(name, value) === value) return undefined
+  return { template: written ?? `\${${name}}`, shell: [...shell] }
 }

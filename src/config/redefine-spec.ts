@@ -25,5 +25,12 @@ export function redefineSpec(spec: AppSpec, changes: Record<string, unknown>): A
     ...rest
   } = app
   const built = buildSpec(rest, { cwd: spec.cwd, env: spec.env, raw, source: spec.source })
-  return { ...built.spec, env: spec.env, envSources: spec.envSources, username: spec.username }
+  const { envReferences: _ofStored, ...rebuilt } = built.spec
+  return {
+    ...rebuilt,
+    env: spec.env,
+    envSources: spec.envSources,
+    ...(spec.envReferences === undefined ? {} : { envReferences: spec.envReferences }),
+    username: spec.username,
+  }
 }

@@ -49,7 +49,11 @@ export interface DaemonApi {
   }
 
   'app.list': { params: Record<string, never>; result: { instances: InstanceView[] } }
-  'app.describe': { params: { selectors: Selectors }; result: { apps: AppDetail[] } }
+  /** Values of secret-looking variables are masked unless `reveal`. */
+  'app.describe': {
+    params: { selectors: Selectors; reveal?: boolean }
+    result: { apps: AppDetail[] }
+  }
   'app.start': {
     params: { spec: AppSpec; force: boolean; wait: boolean }
     result: AppOutcome & { restarted: boolean }

@@ -51,6 +51,20 @@ export interface HookSpec {
   timeoutMs: number
 }
 
+/** Where a value of the environment is read again, in place of being stored. */
+export interface EnvReference {
+  /** As it was written: `postgres://app:${DB_PASSWORD}@db`; `${NAME}` for a value that a file or the shell gave as it is. */
+  template: string
+  /** Variables of the shell that it took. None: the files alone give it. */
+  shell: string[]
+}
+
+export interface EnvReferences {
+  /** Absolute paths; later ones win. */
+  files: string[]
+  values: Record<string, EnvReference>
+}
+
 export type RestartPolicy = 'always' | 'on-failure' | 'never'
 
 export interface AppSpec {
@@ -91,6 +105,8 @@ export interface AppSpec {
   env: Record<string, string>
   /** Where each value of `env` came from: `shell`, `env`, `env_production`, `env_file:.env`. */
   envSources: Record<string, string>
+  /** Where values are read again that the state file does not keep; a stored definition may lack them in `env`. */
+  envReferences?: EnvReferences
   instanceVar: string
   incrementVar?: string
 

@@ -112,6 +112,11 @@ const watch = v.object({
   usePolling: v.boolean(),
 })
 
+const envReferences = v.object({
+  files: v.array(path),
+  values: v.record(v.string(), v.object({ template: v.string(), shell: v.array(v.string()) })),
+})
+
 export const appSpec: SchemaOf<AppSpec> = v.object({
   name: word,
   namespace: word,
@@ -133,6 +138,7 @@ export const appSpec: SchemaOf<AppSpec> = v.object({
   instancesGiven: v.boolean(),
   env,
   envSources: v.record(v.string(), v.string()),
+  envReferences: v.exactOptional(envReferences),
   instanceVar: word,
   incrementVar: v.exactOptional(word),
   autostart: v.boolean(),

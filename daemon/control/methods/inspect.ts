@@ -1,8 +1,10 @@
 /** `app.list`, `app.describe`, `events.subscribe`: what there is. None of them waits for anything. */
 
 import type { AppDetail, DaemonApi, DaemonNotifications } from '../../../src/contract/api.ts'
-import type { AppRecord } from '../../../src/contract/app.ts'
+import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
+import { unreadNames } from '../../../src/contract/env-references.ts'
 import type { InstanceView } from '../../../src/contract/instance.ts'
+import { MASK, maskEnv } from '../../../src/contract/mask.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
@@ -18,11 +20,11 @@ export function inspectMethods(control: Control): Methods {
       control.metrics.noteInterest()
       return { instances: store.apps().flatMap((record) => viewsOf(control, record)) }
     },
-    'app.describe'({ selectors }) {
+    'app.describe'({ selectors, reveal = false }) {
       control.metrics.noteInterest()
       const apps = selectionsOf(control, selectors).map(({ record, ids }): AppDetail => {
         const instances = viewsOf(control, record).filter(({ id }) => ids.includes(id))
-        return { record, instances }
+        return { record: reveal ? record : maskRecord(record), instances }
       })
       return { apps }
     },
@@ -48,4 +50,19 @@ function viewsOf({ instances, metrics, watchers }: Control, record: AppRecord): 
   return instances
     .of(record)
     .map((state) => viewOf(record, state, metrics.usageOf(state.id, state.pid), watching))
+}
+
+function maskRecord(record: AppRecord): AppRecord {
+  const { spec, previous } = record
+  return {
+    ...record,
+    spec: maskSpec(spec),
+    ...(previous === undefined ? {} : { previous: maskSpec(previous) }),
+  }
+}
+
+/** What is not stored is shown as there, and hidden. */
+function maskSpec(spec: AppSpec): AppSpec {
+  const unread = unreadNames(spec).map((name) => [name, MASK])
+  return { ...spec, env: { ...maskEnv(spec.env), ...Object.fromEntries(unread) } as AppSpec['env'] }
 }

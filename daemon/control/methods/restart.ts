@@ -180,11 +180,18 @@ function redefined(
 }
 
 function withEnv(spec: AppSpec, env: Record<string, string>): AppSpec {
+  const references = spec.envReferences && {
+    files: spec.envReferences.files,
+    values: Object.fromEntries(
+      Object.entries(spec.envReferences.values).filter(([name]) => env[name] === undefined),
+    ),
+  }
   const sources = Object.fromEntries(Object.keys(env).map((name) => [name, 'shell']))
   return {
     ...spec,
     env: { ...spec.env, ...env },
     envSources: { ...spec.envSources, ...sources },
+    ...(references === undefined ? {} : { envReferences: references }),
   }
 }
 

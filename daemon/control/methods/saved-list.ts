@@ -10,7 +10,7 @@ import { writeFileAtomic } from '../../kernel/atomic-file.ts'
 import { startBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { desiredRunning, newRecord } from '../definitions.ts'
-import { formatState, parseState } from '../state-format.ts'
+import { formatRecord, formatState, parseState } from '../state-format.ts'
 import { allWith, forEachApp } from './selected.ts'
 
 export function savedListMethods(
@@ -31,7 +31,7 @@ export function savedListMethods(
   }
 
   async function save(apps: readonly AppRecord[]): Promise<void> {
-    const lines = apps.map((app) => JSON.stringify(app))
+    const lines = apps.map((app) => formatRecord(app, control.lasting))
     await writeFileAtomic(home.saved, formatState(0, lines), { backup: `${home.saved}.bak` })
   }
 

@@ -4,6 +4,7 @@ import type { AppSpec } from '../../../src/contract/app.ts'
 import type { LbmEvent } from '../../../src/contract/events.ts'
 import { formatDuration } from '../../../src/contract/units.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
+import { withWholeEnvironment } from '../instance/whole-environment.ts'
 import { runCommand } from '../run-command.ts'
 import { chooseHooks, type ChosenHook } from './chosen-hooks.ts'
 import { postRecord } from './post-record.ts'
@@ -18,6 +19,8 @@ export interface Hooks {
 export interface HooksOptions {
   clock: Clock
   log: (event: string, fields: Record<string, unknown>) => void
+  /** The environment of the supervisor. */
+  shell?: Readonly<Record<string, string | undefined>>
   /** At once; more wait their turn. */
   maxRunning?: number
 }
@@ -31,7 +34,12 @@ const MAX_RUNNING = 4
 /** A crash loop with a slow hook must not fill the memory: the oldest that wait are given up. */
 const MAX_WAITING = 100
 
-export function createHooks({ clock, log, maxRunning = MAX_RUNNING }: HooksOptions): Hooks {
+export function createHooks({
+  clock,
+  log,
+  shell = {},
+  maxRunning = MAX_RUNNING,
+}: HooksOptions): Hooks {
   const waiting: Job[] = []
   const running = new Set<AbortController>()
   let idle: (() => void)[] = []
@@ -82,7 +90,7 @@ export function createHooks({ clock, log, maxRunning = MAX_RUNNING }: HooksOptio
     signal: AbortSignal,
   ): Promise<string | undefined> {
     const env = {
-      ...spec.env,
+      ...environmentFor(spec, shell),
       LBM_HOOK: name,
       LBM_APP: spec.name,
       ...('number' in event ? { LBM_INSTANCE: String(event.number) } : {}),
@@ -134,5 +142,17 @@ export function createHooks({ clock, log, maxRunning = MAX_RUNNING }: HooksOptio
       waiting.length = 0
       for (const giveUp of running) giveUp.abort()
     },
+  }
+}
+
+/** A hook that tells of an app without its secrets is better than none. */
+function environmentFor(
+  spec: AppSpec,
+  shell: Readonly<Record<string, string | undefined>>,
+): Record<string, string> {
+  try {
+    return withWholeEnvironment(spec, shell).env
+  } catch {
+    return spec.env // the start of the app has said what cannot be read
   }
 }

@@ -31,6 +31,7 @@ import { removePidFile, writePidFile } from './pid-file.ts'
 import { policyOf } from './policy.ts'
 import { commandOf } from './spawn.ts'
 import type { Effect, Instance, InstanceEvent, InstancePolicy } from './state.ts'
+import { withWholeEnvironment } from './whole-environment.ts'
 
 /** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
 const OUTPUT_GRACE_MS = 500
@@ -54,6 +55,8 @@ export interface RunnerOptions {
   agentPath: string
   pipes: LogPipes
   pidFileOf: (spec: AppSpec) => string
+  /** The environment of the supervisor. */
+  shell: Readonly<Record<string, string | undefined>>
   clock: Clock
   random: () => number
   balancer: Balancer
@@ -267,7 +270,9 @@ export function createRunner(options: RunnerOptions): Runner {
       proxyProtocol: spec.balance.proxyProtocol,
       ...slotsForAgent(spec),
     }
-    const env = environmentOf(spec, identity, agent)
+    const whole = wholeSpec(run)
+    if (whole === undefined) return
+    const env = environmentOf(whole, identity, agent)
     if (notifySocket !== undefined) {
       env['NOTIFY_SOCKET'] = notifySocket.path
       if (spec.hangTimeoutMs > 0) env['WATCHDOG_USEC'] = String(spec.hangTimeoutMs * 1000)
@@ -292,9 +297,9 @@ export function createRunner(options: RunnerOptions): Runner {
       out: sink.attach(child.out, 'out', source),
       error: sink.attach(child.error, 'error', source),
       startedAt: clock.now(),
-      spec,
+      spec: whole,
       health: lookAfter(run, child, {
-        ...environmentOf({ ...spec, runtime: 'other' }, identity, agent),
+        ...environmentOf({ ...whole, runtime: 'other' }, identity, agent),
         LBM_PID: String(child.pid),
       }),
     }
@@ -308,6 +313,15 @@ export function createRunner(options: RunnerOptions): Runner {
       pid: child.pid,
       generation,
     })
+  }
+
+  function wholeSpec(run: number): AppSpec | undefined {
+    try {
+      return withWholeEnvironment(spec, options.shell)
+    } catch (error) {
+      send({ type: 'spawn-failed', run, message: (error as Error).message })
+      return undefined
+    }
   }
 
   function lookAfter(run: number, child: Child, env: NodeJS.ProcessEnv): Health {

@@ -27,7 +27,7 @@ export async function runDescribe(
   { json = false, reveal = false }: DescribeOptions,
 ): Promise<void> {
   const selectors = await expandSelectors(cli, words)
-  const { apps } = await askAbout(cli, selectors, 'app.describe', { selectors })
+  const { apps } = await askAbout(cli, selectors, 'app.describe', { selectors, reveal })
   const home = homeOf(cli)
   if (json) {
     const processes = apps.flatMap(({ record, instances }) =>

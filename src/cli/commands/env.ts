@@ -1,9 +1,11 @@
 import type { Command } from 'commander'
 
-import { maskValue } from '../../client/mask.ts'
 import type { AppDetail } from '../../contract/api.ts'
+import type { AppSpec } from '../../contract/app.ts'
+import { unreadNames } from '../../contract/env-references.ts'
 import { didYouMean, LbmError } from '../../contract/errors.ts'
 import { givenVariables } from '../../contract/instance-env.ts'
+import { maskValue } from '../../contract/mask.ts'
 import { askAbout, type Cli } from '../cli.ts'
 
 interface EnvOptions {
@@ -29,7 +31,7 @@ export async function runEnv(
   app: string,
   { why, reveal = false, json = false }: EnvOptions,
 ): Promise<void> {
-  const { apps } = await askAbout(cli, [app], 'app.describe', { selectors: [app] })
+  const { apps } = await askAbout(cli, [app], 'app.describe', { selectors: [app], reveal })
   const [detail] = apps
   if (detail === undefined) throw new LbmError('APP_NOT_FOUND', `No app called "${app}".`)
   if (why !== undefined) {
@@ -44,6 +46,11 @@ export async function runEnv(
   else for (const [name, value] of shown) cli.io.out(`${name}: ${value}`)
 }
 
+/** What is not stored is read by the app's start alone. */
+function unreadVariables(spec: AppSpec): [string, string][] {
+  return unreadNames(spec).map((name) => [name, '(read at each start)'])
+}
+
 interface Variable {
   value: string
   source: string
@@ -54,10 +61,12 @@ interface Variable {
 /** As the instance that was named has it, or the first of the app. */
 function variablesOf({ record: { spec }, instances }: AppDetail): Map<string, Variable> {
   const variables = new Map(
-    Object.entries(spec.env).map(([name, value]): [string, Variable] => {
-      const source = spec.envSources[name] ?? 'unknown'
-      return [name, { value, source, sentence: sourceSentence(source) }]
-    }),
+    [...Object.entries(spec.env), ...unreadVariables(spec)].map(
+      ([name, value]): [string, Variable] => {
+        const source = spec.envSources[name] ?? 'unknown'
+        return [name, { value, source, sentence: sourceSentence(source) }]
+      },
+    ),
   )
   const [instance] = instances
   for (const { name, value, source } of instance === undefined

@@ -19,7 +19,7 @@ export async function runId(
   app: string,
   { json = false }: { json?: boolean } = {},
 ): Promise<void> {
-  const ids = (await fetchDetails(cli))
+  const ids = (await fetchDetails(cli, false))
     .filter(({ record }) => record.spec.name === app || record.spec.script === app)
     .flatMap(({ instances }) => instances.map(({ id }) => id))
     .toSorted((a, b) => a - b)

@@ -38,15 +38,18 @@ export async function runJlist(cli: Cli, options: JlistOptions = {}): Promise<vo
 
 async function pm2Processes(cli: Cli, { reveal = false }: JlistOptions): Promise<Pm2Process[]> {
   const home = homeOf(cli)
-  return (await fetchDetails(cli))
+  return (await fetchDetails(cli, reveal))
     .flatMap((app) => app.instances.map((view) => toPm2Process(app.record, view, { home, reveal })))
     .toSorted((a, b) => a.pm_id - b.pm_id)
 }
 
-/** Every app; none when there is no daemon. */
-export async function fetchDetails(cli: Cli): Promise<AppDetail[]> {
+/**
+ * Every app; none when there is no daemon.
+ * @param reveal what compares environments needs them as they are
+ */
+export async function fetchDetails(cli: Cli, reveal = true): Promise<AppDetail[]> {
   try {
-    return (await ask(cli, 'app.describe', { selectors: ['all'] })).apps
+    return (await ask(cli, 'app.describe', { selectors: ['all'], reveal })).apps
   } catch (error) {
     if (isDaemonDown(error) || (isLbmError(error) && error.code === 'APP_NOT_FOUND')) return []
     throw error

@@ -3,11 +3,11 @@
 import Table from 'cli-table3'
 
 import { deathSentence } from '../../client/failures.ts'
-import { maskEnv } from '../../client/mask.ts'
 import type { AppRecord } from '../../contract/app.ts'
 import type { HomePaths } from '../../contract/home.ts'
 import { type InstanceView, type ListeningAt, STATUS_OF } from '../../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
+import { maskEnv } from '../../contract/mask.ts'
 import { formatBytes, formatDuration, formatUptime } from '../../contract/units.ts'
 import { statusPaint } from './instance-table.ts'
 import type { Palette } from './palette.ts'

@@ -26,11 +26,11 @@ export interface ProcessDescriptor {
   }
 }
 
-/** Whoever may ask the daemon may read the environment anyway: nothing is masked for programs. */
+/** Secrets are masked, as they come from the daemon. */
 export function processesOfApps(apps: readonly AppDetail[], home: HomePaths): Pm2Process[] {
   return apps
     .flatMap(({ record, instances }) =>
-      instances.map((view) => toPm2Process(record, view, { home, reveal: true })),
+      instances.map((view) => toPm2Process(record, view, { home, reveal: false })),
     )
     .toSorted((a, b) => a.pm_id - b.pm_id)
 }

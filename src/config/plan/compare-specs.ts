@@ -1,6 +1,7 @@
 /** What differs between the definition that runs and the one that is wanted, key by key. Pure. */
 
 import type { AppSpec } from '../../contract/app.ts'
+import { unreadNames, withoutValues } from '../../contract/env-references.ts'
 import { type Effect, HOOK_KEYS, LOG_KEYS, SPEC_KEYS, WATCH_KEYS } from './spec-keys.ts'
 
 export interface Side {
@@ -28,7 +29,8 @@ interface Part {
 export function compareSpecs(before: AppSpec, after: AppSpec): KeyChange[] {
   const changes: KeyChange[] = []
   const old = partsOf(before)
-  const wanted = partsOf(after)
+  // What the daemon has not read again since a boot is no difference.
+  const wanted = partsOf(withoutValues(after, unreadNames(before)))
   const isWatched = before.watch !== undefined && after.watch !== undefined
   for (const place of new Set([...old.keys(), ...wanted.keys()])) {
     const [a, b] = [old.get(place), wanted.get(place)]

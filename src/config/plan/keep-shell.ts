@@ -1,6 +1,7 @@
 /** Which shell's variables an app has: those of its start, until `--update-env` takes others. Pure. */
 
-import type { AppSpec } from '../../contract/app.ts'
+import type { AppSpec, EnvReferences } from '../../contract/app.ts'
+import { unreadNames } from '../../contract/env-references.ts'
 import { isFiltered } from '../environment.ts'
 
 const SHELL = 'shell'
@@ -16,6 +17,7 @@ export function keepShell(before: AppSpec, after: AppSpec): AppSpec {
     ...shellOf(before).filter(([name]) => isOfShell(after, name) && !isFiltered(name, filter)),
     ...shellOf(after).filter(([name]) => isDeclared(before, name)),
   ]
+  const references = keptReferences(before, after)
   const names = kept.map(([name]) => name)
   return {
     ...after,
@@ -23,6 +25,23 @@ export function keepShell(before: AppSpec, after: AppSpec): AppSpec {
     envSources: {
       ...Object.fromEntries(names.map((name) => [name, SHELL])),
       ...Object.fromEntries(declared.map(([name]) => [name, after.envSources[name] ?? 'env'])),
+    },
+    ...(references === undefined ? {} : { envReferences: references }),
+  }
+}
+
+/** The shell's that the daemon has not read again since a boot stay references. */
+function keptReferences(before: AppSpec, after: AppSpec): EnvReferences | undefined {
+  const values = before.envReferences?.values ?? {}
+  const kept = unreadNames(before).filter(
+    (name) => before.envSources[name] === SHELL && isOfShell(after, name),
+  )
+  if (kept.length === 0) return after.envReferences
+  return {
+    files: after.envReferences?.files ?? [],
+    values: {
+      ...after.envReferences?.values,
+      ...Object.fromEntries(Object.entries(values).filter(([name]) => kept.includes(name))),
     },
   }
 }

@@ -39,6 +39,7 @@ export const SPEC_KEYS: Record<Exclude<keyof AppSpec, Composed>, SpecKey> = {
   mode: process('exec_mode'),
   instancesGiven: none('instances'),
   envSources: none('env'),
+  envReferences: none('env'),
   instanceVar: process('instance_var'),
   incrementVar: process('increment_var'),
   autostart: inPlace('autostart'),

@@ -3,7 +3,7 @@ import { describe, expect, it, test } from 'vitest'
 import { wantsColour } from '../../../src/cli/io.ts'
 import { parseTimeout } from '../../../src/cli/waiting.ts'
 import { failureOfActions } from '../../../src/client/failures.ts'
-import { isSecretName, maskValue } from '../../../src/client/mask.ts'
+import { isSecretName, maskValue } from '../../../src/contract/mask.ts'
 
 describe('masking', () => {
   test.each([
