@@ -87,6 +87,13 @@ test('secrets are in no output, no answer of the API, no event and no log unless
   const events = cli.start('events', { timeoutMs: 20_000 })
   await cli.ok('restart', 'api')
   expect(files.seen()).toMatchObject({ API_TOKEN: SHELL, DB_PASSWORD: WRITTEN, FILE_TOKEN: FILE })
+  writeFileSync(
+    join(files.folder, 'changed.json'),
+    readFileSync(join(files.folder, 'ecosystem.json'), 'utf8').replaceAll(
+      WRITTEN,
+      `${WRITTEN}-new`,
+    ),
+  )
   const outputs: Record<string, string> = {}
   for (const words of [
     ['list'],
@@ -100,6 +107,8 @@ test('secrets are in no output, no answer of the API, no event and no log unless
     ['start', 'ecosystem.json', '--kill-timeout', 'never'],
     ['start', 'app.cjs', '--name', 'api'],
     ['save'],
+    ['plan', 'changed.json'],
+    ['plan', 'changed.json', '--json'],
   ]) {
     outputs[words.join(' ')] = (await cli.lbm(...words)).all
   }
@@ -133,6 +142,9 @@ test('what an env_file gave is not in the saved state; after a power cut it is r
   files.forget()
   writeFileSync(files.envFile, `FILE_TOKEN=${FILE}-new\nPLAIN=plain\n`)
   await cli.ok('list', { env: { SHELL_TOKEN: undefined } })
+  expect((await cli.lbm('plan', 'ecosystem.json', '--exit-code')).all).not.toMatch(
+    /FILE_TOKEN|DATABASE_URL/,
+  )
   const seen = await until(() => {
     try {
       return files.seen()
@@ -148,7 +160,6 @@ test('what an env_file gave is not in the saved state; after a power cut it is r
     DATABASE_URL: `postgres://app:${FILE}-new@db/app`,
   })
   expect(stored()).not.toContain(FILE)
-  // Nothing changed for whoever starts the file again.
   expect((await cli.ok('env', 'api')).stdout).toMatch(/^FILE_TOKEN: \*+$/m)
 })
 
