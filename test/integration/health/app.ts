@@ -1,3 +1,5 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
 import type { AppSpec, ProbeSpec } from '../../../src/contract/app.ts'
@@ -36,3 +38,9 @@ export const http = (
 ): Partial<ProbeSpec> => ({
   http: { path, status: [], ...given },
 })
+
+/** A folder that is gone with the test. */
+export function tempDir(): { dir: string } & Disposable {
+  const dir = mkdtempSync(join(tmpdir(), 'lbm-health-'))
+  return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) }
+}

@@ -16,8 +16,11 @@ import { describe, expect, test } from 'vitest'
 import type { AppSpec } from '../../../src/contract/app.ts'
 import type { ExitReason } from '../../../src/contract/instance.ts'
 import { FIXTURES } from '../../helpers/dist.ts'
+import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
+import { NODES } from '../../helpers/nodes.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
+import { until } from '../../helpers/until.ts'
 import { sick } from './app.ts'
 
 const SMALL_HEAP = { interpreterArgs: ['--max-old-space-size=40'] }
@@ -32,13 +35,10 @@ async function deathBy(
   const { pid } = supervisor.states.get(0)!
   if (how.startsWith('SIG')) process.kill(pid, how)
   else await supervisor.api.request('instances.message', { key: 'app', ids: [0], message: how })
-  const { lastExit } = await supervisor.state(
-    0,
-    (now) => now.lastExit?.pid === pid && now.lastExit.lastLines !== undefined,
-  )
-  const exited = supervisor.events.find((event) => event.type === 'instance.exited')
-  expect(exited).toBeDefined()
-  return exited?.type === 'instance.exited' ? exited.exit : lastExit!
+  return until(() => {
+    const exited = supervisor.events.find((event) => event.type === 'instance.exited')
+    return exited?.type === 'instance.exited' && exited.exit.pid === pid ? exited.exit : undefined
+  })
 }
 
 describe('five deaths, five answers', () => {
@@ -207,7 +207,7 @@ test(
     await supervisor.api.request('instances.message', { key: 'app', ids: [0], message: '/leak' })
     const after = await supervisor.state(0, ({ lastExit }) => lastExit?.pid === pid)
     expect(after.lastExit).toMatchObject({ kind: 'kernel-oom', signal: 'SIGKILL' })
-    console.log(
+    printFigure(
       `kernel OOM: ${Math.round((after.lastExit?.rssBytes ?? 0) / 1024 / 1024)} MB at the last sample`,
     )
     const second = await supervisor.state(0, (now) => now.phase === 'ready' && now.pid !== pid)
@@ -216,3 +216,9 @@ test(
     expect(killed.lastExit?.kind).toBe('signal')
   },
 )
+
+test.each(NODES)('%s: a full heap is told as one', { timeout: 30_000 }, async (_version, node) => {
+  await using supervisor = await startSupervisor()
+  const exit = await deathBy(supervisor, '/heap', { ...SMALL_HEAP, interpreter: node })
+  expect(exit).toMatchObject({ kind: 'heap-oom', wasReady: true })
+})

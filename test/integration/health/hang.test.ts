@@ -8,6 +8,7 @@ import type { InstanceState } from '../../../src/contract/instance.ts'
 import { ask } from '../../helpers/ask.ts'
 import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
+import { NODES } from '../../helpers/nodes.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
 import { sick } from './app.ts'
 
@@ -24,14 +25,18 @@ async function start(
 const tell = (supervisor: RunningSupervisor, message: string): Promise<unknown> =>
   supervisor.api.request('instances.message', { key: 'app', ids: [0], message })
 
-const HANG_MS = 4000
+const HANG_MS = 3000
 
-test(
-  'hangs → out of rotation after 2 s of silence, killed after hang_timeout, and back',
+test.each(NODES)(
+  '%s: hangs → out of rotation after 2 s of silence, killed after hang_timeout, and back',
   { timeout: 30_000 },
-  async () => {
+  async (version, interpreter) => {
     await using supervisor = await startSupervisor()
-    const { port, first } = await start(supervisor, { instances: 2, hangTimeoutMs: HANG_MS })
+    const { port, first } = await start(supervisor, {
+      instances: 2,
+      hangTimeoutMs: HANG_MS,
+      interpreter,
+    })
     await tell(supervisor, '/hang')
     const began = performance.now()
     await supervisor.state(0, ({ phase }) => phase === 'unready')
@@ -44,7 +49,7 @@ test(
     )
     const backMs = performance.now() - began
     printFigure(
-      `hang: out of rotation after ${Math.round(outMs)} ms, replaced after ${Math.round(backMs)} ms (hang_timeout ${HANG_MS} ms)`,
+      `hang, ${version}: out of rotation after ${Math.round(outMs)} ms, replaced after ${Math.round(backMs)} ms (hang_timeout ${HANG_MS} ms)`,
     )
     expect(outMs).toBeLessThan(3500)
     expect(backMs).toBeLessThan(HANG_MS + 5000)

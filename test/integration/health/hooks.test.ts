@@ -1,7 +1,6 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { createServer, type IncomingMessage } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
@@ -11,12 +10,7 @@ import { pidStart } from '../../../daemon/kernel/process-identity.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startSupervisor } from '../../helpers/running-supervisor.ts'
 import { until } from '../../helpers/until.ts'
-import { sick } from './app.ts'
-
-function tempDir(): { dir: string } & Disposable {
-  const dir = mkdtempSync(join(tmpdir(), 'lbm-hook-'))
-  return { dir, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) }
-}
+import { sick, tempDir } from './app.ts'
 
 const read = (file: string): string | undefined => {
   try {

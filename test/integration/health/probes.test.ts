@@ -1,5 +1,5 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { execFileSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ import { startLoad } from '../../helpers/load.ts'
 import { type RunningSupervisor, startSupervisor } from '../../helpers/running-supervisor.ts'
 import { sampleSpec } from '../../helpers/sample-spec.ts'
 import { until } from '../../helpers/until.ts'
-import { http, quick, sick } from './app.ts'
+import { http, quick, sick, tempDir } from './app.ts'
 
 const cluster = (policy: AppSpec['balance']['policy'] = 'least-connections'): Partial<AppSpec> => ({
   instances: 2,
@@ -165,24 +165,20 @@ test('exec: exit code 0 is success; it has the environment of the app', async ()
 test('exec: fails with what it printed; beyond its time-out it is killed with its children', async () => {
   await using supervisor = await startSupervisor()
   const port = await freePort()
-  const dir = mkdtempSync(join(tmpdir(), 'lbm-probe-'))
-  const file = join(dir, 'pid')
-  try {
-    const fails = { command: ['sh', '-c', 'echo "no disk" >&2; exit 4'] }
-    const [first] = await supervisor.start(
-      sick(port, { listenTimeoutMs: 1000, readiness: quick({ exec: fails, timeoutMs: 5000 }) }),
-    )
-    expect(first?.message).toContain('its readiness probe fails: exit code 4: no disk')
-    const hangs = { command: ['sh', '-c', `sleep 60 & echo $! > ${file}; wait`] }
-    const [second] = await supervisor.start(
-      sick(port, { listenTimeoutMs: 1500, readiness: quick({ exec: hangs, timeoutMs: 300 }) }),
-    )
-    expect(second?.message).toContain('its readiness probe fails: no answer within 300 ms')
-    const child = Number(readFileSync(file, 'utf8'))
-    await until(() => pidStart(child) === 0)
-  } finally {
-    rmSync(dir, { recursive: true, force: true })
-  }
+  using folder = tempDir()
+  const file = join(folder.dir, 'pid')
+  const fails = { command: ['sh', '-c', 'echo "no disk" >&2; exit 4'] }
+  const [first] = await supervisor.start(
+    sick(port, { listenTimeoutMs: 1000, readiness: quick({ exec: fails, timeoutMs: 5000 }) }),
+  )
+  expect(first?.message).toContain('its readiness probe fails: exit code 4: no disk')
+  const hangs = { command: ['sh', '-c', `sleep 60 & echo $! > ${file}; wait`] }
+  const [second] = await supervisor.start(
+    sick(port, { listenTimeoutMs: 1500, readiness: quick({ exec: hangs, timeoutMs: 300 }) }),
+  )
+  expect(second?.message).toContain('its readiness probe fails: no answer within 300 ms')
+  const child = Number(readFileSync(file, 'utf8'))
+  await until(() => pidStart(child) === 0)
 })
 
 test('a program that is not Node: probed at its port, started anew in its own place', async () => {
@@ -206,4 +202,27 @@ test('a program that is not Node: probed at its port, started anew in its own pl
   const after = await supervisor.state(0, (now) => now.phase === 'ready' && now.pid !== pid)
   expect(after.lastExit).toMatchObject({ requestedBy: 'probe', pid })
   expect(isSameProcess(pid, start)).toBe(false)
+})
+
+test('https: it serves, whatever its certificate is worth', async () => {
+  using folder = tempDir()
+  const subject = ['-subj', '/CN=nobody', '-days', '2', '-nodes']
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1']
+  const files = ['-keyout', join(folder.dir, 'key.pem'), '-out', join(folder.dir, 'cert.pem')]
+  execFileSync('openssl', ['req', '-x509', ...key, ...subject, ...files], { stdio: 'ignore' })
+  await using supervisor = await startSupervisor()
+  const app = sampleSpec({
+    name: 'app',
+    script: join(FIXTURES, 'https.cjs'),
+    cwd: FIXTURES,
+    env: { PORT: String(await freePort()), TLS_DIR: folder.dir },
+    listenTimeoutMs: 2000,
+  })
+  const encrypted = { ...app, readiness: quick(http('/', { scheme: 'https' })) }
+  expect((await supervisor.start(encrypted))[0]?.result).toBe('ready')
+  await supervisor.api.request('instances.stop', { key: 'app', ids: [0], by: 'command' })
+  const [plain] = await supervisor.start({ ...app, readiness: quick(http('/')) })
+  expect(plain?.message).toMatch(
+    /its readiness probe fails: (the connection was closed|what answers|read ECONNRESET)/,
+  )
 })

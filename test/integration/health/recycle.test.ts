@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 
+import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startLoad } from '../../helpers/load.ts'
 import { startSupervisor } from '../../helpers/running-supervisor.ts'
@@ -28,7 +29,7 @@ test.each([
       expect(death?.message).toMatch(message)
     }
     const { requests, failures } = await load.stop()
-    console.log(`${by}: ${failures.length} of ${requests} requests failed`)
+    printFigure(`${by}: ${failures.length} of ${requests} requests failed`)
     expect(failures).toEqual([])
     await until(() => [...supervisor.states.values()].every(({ phase }) => phase === 'ready'))
   },

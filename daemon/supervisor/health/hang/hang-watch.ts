@@ -13,6 +13,9 @@ import {
   type Looking,
 } from './hang-policy.ts'
 
+/** After a pause of the supervisor, before it looks for what it may have missed. */
+const UNREAD_MS = 1000
+
 export interface HangWatchOptions {
   pid: number
   /** 0: it is only taken out of rotation, never called hung. */
@@ -51,8 +54,10 @@ export function watchForHangs({
     if (lastReportMs === undefined || !canReport()) return
     const now = clock.now()
     if (now - plannedMs > HELD_UP_MS) {
-      // The supervisor was held up itself, and what it did not see it cannot hold against anyone.
-      lastReportMs = after(lastReportMs, now - plannedMs)
+      // The supervisor was held up itself, and what it did not see it cannot hold against anyone; reports may be
+      // waiting to be read.
+      const heldUpMs = now - plannedMs + (looking === undefined ? UNREAD_MS : 0)
+      lastReportMs = after(lastReportMs, Math.min(heldUpMs, now - lastReportMs))
     }
     if (now < after(lastReportMs, LATE_MS)) {
       arm(after(lastReportMs, LATE_MS))
