@@ -16,7 +16,9 @@ import { desiredRunning } from './definitions.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
 import { createInstanceCache, type InstanceCache, isAlive } from './instance-cache.ts'
 import { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
+import { createProxies, type Proxies } from './proxies.ts'
 import type { ActualApp } from './reconcile.ts'
+import { readPortFacts, withSlotBase } from './slot-ports.ts'
 import type { LastingVariables } from './state-format.ts'
 import type { Store } from './store.ts'
 import type { Spawned } from './supervisor-link.ts'
@@ -53,6 +55,7 @@ export interface Control extends Disposable {
   metrics: Metrics
   watchers: Watchers
   cron: CronJobs
+  proxies: Proxies
   /** Apps that a command of this daemon reloads now. */
   reloading: Set<string>
   /** The record is what is desired from now on; the caller awaits `store.saved()` before it answers. */
@@ -64,11 +67,18 @@ export interface Control extends Disposable {
 
 export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
-  const instances = createInstanceCache()
+  const cache = createInstanceCache()
+  const instances: InstanceCache = {
+    ...cache,
+    update(state) {
+      cache.update(state)
+      proxies.changed()
+    },
+  }
   const hub = createEventHub(store.find)
   const reloading = new Set<string>()
 
-  const supervisors = createSupervisors({
+  const allSupervisors = createSupervisors({
     runDir: home.runDir,
     hello: options.hello,
     clock,
@@ -85,6 +95,16 @@ export function createControl(options: ControlOptions): Control {
       hub.publish(event)
     },
   })
+
+  const proxies = createProxies({
+    home,
+    clock,
+    log,
+    store,
+    instances,
+    supervisors: allSupervisors,
+  })
+  const { supervisors } = proxies
 
   const metrics = createMetrics({
     ...options.measuring,
@@ -134,8 +154,10 @@ export function createControl(options: ControlOptions): Control {
     }
   }
 
-  function apply(record: AppRecord): void {
+  function apply(given: AppRecord): void {
+    const record = withSlotBase(given, store.apps(), readPortFacts)
     store.put(record)
+    proxies.changed()
     watchers.sync(record)
     cron.sync(record)
   }
@@ -192,18 +214,22 @@ export function createControl(options: ControlOptions): Control {
     metrics,
     watchers,
     cron,
+    proxies,
     reloading,
     apply,
     forget(key) {
       store.remove(key)
       watchers.forget(key)
       cron.forget(key)
+      proxies.changed()
     },
     async adopt() {
       const actual = await supervisors.adopt()
       converge(store.apps(), actual, convergence)
+      proxies.changed()
     },
     [Symbol.dispose]() {
+      proxies[Symbol.dispose]()
       metrics[Symbol.dispose]()
       watchers[Symbol.dispose]()
       cron[Symbol.dispose]()

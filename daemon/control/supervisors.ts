@@ -183,7 +183,10 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
     const id = idOf(record)
     pending.set(id, (pending.get(id) ?? 0) + 1)
     try {
-      const params = { record: forSupervisor(record) }
+      // The caller's may be older than what was chosen for the app meanwhile.
+      const { slotBase } = options.find(record.key) ?? record
+      const chosen = slotBase === undefined ? record : { ...record, slotBase }
+      const params = { record: forSupervisor(chosen) }
       const result = await (await link(id)).request('app.put', params, PUT_MS)
       hostOf.set(record.key, id)
       result.instances.forEach(instances.update)

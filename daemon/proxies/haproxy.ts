@@ -11,6 +11,8 @@ export interface HaproxyContext {
   generation: string
   /** Path of the admin socket. */
   socket: string
+  /** Who may use it, when that is not whoever starts HAProxy. */
+  socketUid?: number
   /** Key of the cookies that stand for servers. */
   cookieKey: string
   /** A master that is root gives its rights up for these. */
@@ -38,11 +40,12 @@ function section(head: string, lines: readonly string[]): string[] {
 }
 
 function globalSection(apps: readonly ProxiedApp[], context: HaproxyContext): string[] {
-  const { generation, socket, runAs } = context
+  const { generation, socket, socketUid, runAs } = context
+  const owner = socketUid === undefined ? '' : ` uid ${socketUid}`
   return section('global', [
     'master-worker',
     `description lbm-${word(generation)}`,
-    `stats socket ${quoted(socket)} mode 600 level admin expose-fd listeners`,
+    `stats socket ${quoted(socket)}${owner} mode 600 level admin expose-fd listeners`,
     'stats timeout 30s',
     `hard-stop-after ${HARD_STOP}`,
     ...(runAs === undefined ? [] : [`user ${word(runAs.user)}`, `group ${word(runAs.group)}`]),

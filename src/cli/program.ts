@@ -21,6 +21,7 @@ import { addLogs } from './commands/logs.ts'
 import { addPid } from './commands/pid.ts'
 import { addPing } from './commands/ping.ts'
 import { addPlan } from './commands/plan.ts'
+import { addProxy } from './commands/proxy.ts'
 import { addReload } from './commands/reload.ts'
 import { addReset } from './commands/reset.ts'
 import { addRestart } from './commands/restart.ts'
@@ -55,6 +56,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addRun,
       addDelete,
       addBalance,
+      addProxy,
       addSignal,
       addSend,
       addReset,

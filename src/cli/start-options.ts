@@ -55,6 +55,7 @@ export interface AppOptions {
   readiness?: string
   maxSurge?: string
   spare?: string
+  slots?: string | true
 }
 
 export const collectValues = (value: string, before: string[] = []): string[] => [...before, value]
@@ -99,6 +100,10 @@ export function addAppOptions(command: Command): Command {
     .option('--sticky-header <name>', 'sticky: by this header')
     .option('--sticky-query <name>', 'sticky: by this part of the query')
     .option('--max-surge <n>', 'new instances that a reload starts at once')
+    .option(
+      '--slots [base]',
+      'a stable address an instance for a proxy in front: ports from this one on, or a folder of sockets',
+    )
     .option('--spare <n>', 'preloaded instances that wait to replace one that dies')
   command
     .optionsGroup('When it ends:')

@@ -81,6 +81,7 @@ export function definitionOf(options: GivenOptions): Record<string, unknown> {
     ),
     ...watchDelay(options['watchDelay']),
     ...balance(options),
+    ...slots(options['slots']),
   }
 }
 
@@ -109,6 +110,13 @@ function balance(options: GivenOptions): Record<string, unknown> {
   const isSticky = Object.keys(sticky).length > 0
   if (policy === undefined && !isSticky) return {}
   return { balance: { policy: policy ?? 'sticky', ...sticky } }
+}
+
+/** `--slots`, `--slots 22001`, `--slots /run/app`. */
+function slots(value: unknown): Record<string, unknown> {
+  if (value === undefined) return {}
+  if (typeof value !== 'string') return { slots: true }
+  return { slots: value.startsWith('/') ? { dir: value } : { base: value } }
 }
 
 function camelCase(key: string): string {

@@ -3,6 +3,7 @@
 import type { AppRecord, AppSpec, BalanceSpec } from './app.ts'
 import type { LbmEvent } from './events.ts'
 import type { InstanceView } from './instance.ts'
+import type { ProxyApi } from './proxy-api.ts'
 import type { Settings } from './settings.ts'
 import type { InstanceOutcome, RolloutOutcome } from './supervisor.ts'
 
@@ -36,7 +37,7 @@ export interface AppOutcome {
 /** How one supervisor came out of an upgrade: its successor's pid, or why the old one goes on. */
 export type UpgradedSupervisor = { id: string } & ({ pid: number } | { error: string })
 
-export interface DaemonApi {
+export interface DaemonApi extends ProxyApi {
   'daemon.ping': { params: Record<string, never>; result: DaemonInfo }
   /** Ends every app, every supervisor and the daemon. Answers just before the daemon exits. */
   'daemon.kill': { params: Record<string, never>; result: { stopped: number } }

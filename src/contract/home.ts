@@ -10,6 +10,8 @@ export interface HomePaths {
   saved: string
   /** What `lbm set` keeps. */
   settings: string
+  /** Proxies that `lbm proxy … --apply` configured. */
+  proxies: string
   runDir: string
   logsDir: string
   pidsDir: string
@@ -27,6 +29,7 @@ export function homePaths(root: string): HomePaths {
     state: `${root}/state.json`,
     saved: `${root}/saved.json`,
     settings: `${root}/settings.json`,
+    proxies: `${root}/proxies.json`,
     runDir: `${root}/run`,
     logsDir: `${root}/logs`,
     pidsDir: `${root}/pids`,

@@ -4,6 +4,8 @@ import * as v from 'valibot'
 
 import type { DaemonApi } from './api.ts'
 import { LbmError } from './errors.ts'
+import { proxyOptions } from './proxy-schemas.ts'
+import { PROXY_KINDS } from './proxy.ts'
 import {
   appRecord,
   appSpec,
@@ -13,6 +15,7 @@ import {
   durationMs,
   env,
   instanceState,
+  path,
   signalName,
   text,
   word,
@@ -84,6 +87,16 @@ export const daemonSchemas: Schemas<DaemonApi> = {
   'app.flush': selected,
   'logs.reopen': nothing,
   'events.subscribe': selected,
+  'proxy.configure': v.object({
+    kind: v.picklist(PROXY_KINDS),
+    selectors,
+    options: proxyOptions,
+    out: v.exactOptional(path),
+    action: v.picklist(['print', 'check', 'write', 'apply']),
+    force: v.boolean(),
+  }),
+  'proxy.status': nothing,
+  'proxy.off': v.object({ selectors, force: v.boolean() }),
   'state.save': v.object({ force: v.boolean() }),
   'state.clear': nothing,
   'settings.read': nothing,

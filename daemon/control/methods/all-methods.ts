@@ -11,6 +11,7 @@ import { daemonMethods, type Ending } from './daemon.ts'
 import { defineMethods } from './define.ts'
 import { inspectMethods, subscribe } from './inspect.ts'
 import { instanceMethods } from './instances.ts'
+import { proxyMethods } from './proxy.ts'
 import { restartMethods } from './restart.ts'
 import { savedListMethods } from './saved-list.ts'
 import { settingsMethods } from './settings.ts'
@@ -40,6 +41,7 @@ export function daemonServes(
     ...defineMethods(control),
     ...restartMethods(control),
     ...instanceMethods(control, options.reopenOwnLog),
+    ...proxyMethods(control),
     ...savedListMethods(control),
     ...settingsMethods(control.home.settings),
   })

@@ -11,6 +11,8 @@ import { checkCron } from '../cron.ts'
 import { type Change, redefine, withDesired } from '../definitions.ts'
 import { isAlive } from '../instance-cache.ts'
 import type { Selection } from '../selectors.ts'
+import { checkSlots, readPortFacts } from '../slot-ports.ts'
+import type { Store } from '../store.ts'
 import { redefineApp } from './redefine.ts'
 import { allWith, currentRecord, forEachApp, selectionsOf } from './selected.ts'
 
@@ -119,7 +121,7 @@ export function restartMethods(control: Control): Methods {
   return {
     async 'app.restart'({ selectors, wait, rolling, ...definitions }) {
       const selections = selectionsOf(control, selectors)
-      await checkDefinitions(definitions)
+      await checkDefinitions(store, definitions)
       const apps = await forEachApp(control, selections, (selection) =>
         restart(selection, { wait, rolling }, definitions),
       )
@@ -128,7 +130,7 @@ export function restartMethods(control: Control): Methods {
 
     async 'app.reload'({ selectors, supersede, rollback, ...definitions }) {
       const selections = selectionsOf(control, selectors)
-      await checkDefinitions(definitions)
+      await checkDefinitions(store, definitions)
       if (rollback) checkRollback(selections)
       const apps = await Promise.all(
         selections.map(async (selection) => {
@@ -195,8 +197,12 @@ function withEnv(spec: AppSpec, env: Record<string, string>): AppSpec {
   }
 }
 
-async function checkDefinitions({ specs = [] }: NewDefinitions): Promise<void> {
-  for (const spec of specs) await checkCron(spec)
+async function checkDefinitions(store: Store, { specs = [] }: NewDefinitions): Promise<void> {
+  for (const spec of specs) {
+    await checkCron(spec)
+    const others = store.apps().filter((record) => record.spec.name !== spec.name)
+    checkSlots(spec, spec.instances, others, readPortFacts)
+  }
 }
 
 function checkRollback(selections: readonly Selection[]): void {

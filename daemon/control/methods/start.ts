@@ -11,6 +11,7 @@ import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
 import { freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
 import { isActive } from '../instance-cache.ts'
+import { checkSlots, readPortFacts } from '../slot-ports.ts'
 import { redefineApp } from './redefine.ts'
 import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
 
@@ -84,6 +85,8 @@ export function startMethods(
     async 'app.start'({ spec, force, wait }) {
       await checkCron(spec)
       const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
+      const others = store.apps().filter((record) => force || !namesakes.includes(record))
+      checkSlots(spec, spec.instances, others, readPortFacts)
       if (force || namesakes.length === 0)
         return { ...(await startNew(spec, wait)), restarted: false }
 

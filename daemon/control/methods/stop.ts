@@ -9,6 +9,7 @@ import { startBudgetMs, stopBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { parseScale, scaleTo, withDesired, withoutSlots } from '../definitions.ts'
 import type { Selection } from '../selectors.ts'
+import { checkSlots, readPortFacts } from '../slot-ports.ts'
 import { removeInstances } from './remove-instances.ts'
 import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
 
@@ -114,6 +115,8 @@ export function stopMethods(control: Control): Methods {
         const plural = from === 1 ? '' : 's'
         throw new LbmError('NOTHING_TO_DO', `"${spec.name}" has ${from} instance${plural} already.`)
       }
+      const otherApps = store.apps().filter((app) => app.key !== key)
+      checkSlots(spec, count, otherApps, readPortFacts)
       const outcomes =
         count > from
           ? await scaleUp(record, count, wait)

@@ -62,7 +62,11 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
 
   const addressOf = (number: number): SlotAddress | undefined => {
     const { key, spec, slotBase } = record()
-    return spec.slots && slotAddress(spec.slots, number, { base: slotBase, app: key })
+    const { slots: given } = spec
+    if (given === undefined) return undefined
+    // The daemon's choice comes with the next definition.
+    if (given.at.type === 'tcp' && given.at.base === 0 && slotBase === undefined) return undefined
+    return slotAddress(given, number, { base: slotBase, app: key })
   }
 
   /** Those of instances and those that are to be there beforehand; one that was there stays until the app is at rest. */
@@ -92,7 +96,8 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
       const slot = slots.get(number)
       if (holder === undefined) {
         if (slot !== undefined && !slot.inherited) close(slot)
-      } else give(slot ?? open(number), holder)
+      } else if (slot !== undefined || addressOf(number) !== undefined)
+        give(slot ?? open(number), holder)
     }
   }
 
