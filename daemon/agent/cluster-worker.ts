@@ -1,7 +1,8 @@
 /** `cluster.worker.disconnect()` and `kill()` without a cluster primary that would answer them. */
 
-import cluster, { type Worker } from 'node:cluster'
+import type { Worker } from 'node:cluster'
 
+import { clusterModule } from './node-internals.ts'
 import type { Servers } from './servers.ts'
 
 interface WorkerInternals {
@@ -12,7 +13,7 @@ interface WorkerInternals {
 }
 
 export function behaveAsClusterWorker(servers: Servers): void {
-  const { worker } = cluster
+  const { worker } = clusterModule()
   if (worker === undefined || worker === null) return
   releaseChannel()
   const internal = worker as unknown as WorkerInternals

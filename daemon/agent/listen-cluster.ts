@@ -1,15 +1,14 @@
 /** Cluster mode: `cluster._getServer` asks the supervisor for a listener. Connections come as messages, or from a handle of it. */
 
-import cluster from 'node:cluster'
 import type { Socket } from 'node:dgram'
-import { constants } from 'node:os'
 import { resolve } from 'node:path'
 
 import type { ListenQuery } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
+import { errnoOf } from './errors.ts'
 import { createFauxHandle, type FauxHandle } from './faux-handle.ts'
 import { acquireIndex } from './listen-index.ts'
-import type { AnyServer, NativeHandle } from './node-internals.ts'
+import { type AnyServer, clusterModule, type NativeHandle } from './node-internals.ts'
 import {
   bind,
   bindsItself,
@@ -81,7 +80,7 @@ export function listenThroughSupervisor(
       }
     })
   }
-  Object.assign(cluster, { _getServer: getServer })
+  Object.assign(clusterModule(), { _getServer: getServer })
 
   function hold(
     server: AnyServer,
@@ -168,7 +167,7 @@ function queryOf(node: NodeQuery): { query: ListenQuery; release: () => void } {
 
 /** A socket that the app brings along by its descriptor. */
 function bindHere(server: AnyServer, { addressType, fd, flags }: NodeQuery): NativeHandle | number {
-  if (typeof fd !== 'number') return -constants.errno.EINVAL
+  if (typeof fd !== 'number') return errnoOf('EINVAL')
   if (addressType === 'udp4' || addressType === 'udp6') return openUdp(server, fd)
   return bind(null, 0, 4, fd, flags ?? 0)
 }

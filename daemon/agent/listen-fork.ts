@@ -5,11 +5,11 @@
  */
 
 import net from 'node:net'
-import { constants } from 'node:os'
 import { resolve } from 'node:path'
 
 import { type ListenQuery, listenerKey } from '../../src/contract/agent.ts'
 import type { Channel } from './channel.ts'
+import { errnoOf } from './errors.ts'
 import { createFauxHandle } from './faux-handle.ts'
 import { acquireIndex } from './listen-index.ts'
 import { type AnyServer, copyOwner, type Listen2, type NativeHandle } from './node-internals.ts'
@@ -48,14 +48,14 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
     // A socket file is removed by whoever bound it when that one closes it; so the supervisor binds those.
     const bound =
       addressType === -1
-        ? -constants.errno.EADDRINUSE
+        ? errnoOf('EADDRINUSE')
         : checkBound(bind(query.address, port, addressType, undefined, query.flags), port)
     if (typeof bound !== 'number') {
       listenOn(bound)
       // Port 0 asks for a port that nobody had before.
       if (this._handle === bound && port !== 0) offer(this, bound, query, release)
       else release()
-    } else if (bound === -constants.errno.EADDRINUSE || bound === -constants.errno.EACCES) {
+    } else if (bound === errnoOf('EADDRINUSE') || bound === errnoOf('EACCES')) {
       ask(this, query, release, listenOn)
     } else {
       release()
@@ -105,7 +105,7 @@ export function listenAsPlainNode(channel: Channel, requests: Requests): void {
         if (isWanted) server._handle = null
         if (reply.errno !== undefined || !isWanted) {
           release()
-          if (isWanted) listenOn(failing(reply.errno ?? -constants.errno.EADDRINUSE))
+          if (isWanted) listenOn(failing(reply.errno ?? errnoOf('EADDRINUSE')))
           else channel.send({ act: 'close', key: reply.key })
           ;(handle as NativeHandle | undefined)?.close()
           return

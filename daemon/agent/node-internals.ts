@@ -1,7 +1,11 @@
 /** The parts of Node's own objects that the agent touches; the same on Node 20, 22 and 24. */
 
+import type cluster from 'node:cluster'
 import type { ServerResponse } from 'node:http'
 import type { AddressInfo, Server, Socket } from 'node:net'
+
+/** In fork mode the app may never need it, and it costs a third of a millisecond. */
+export const clusterModule = (): typeof cluster => require('node:cluster') as typeof cluster
 
 export interface NativeHandle {
   close(done?: () => void): void

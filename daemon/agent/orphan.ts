@@ -1,8 +1,8 @@
 /** The supervisor is gone: nobody reads this process' output, gives it connections or would end it. It ends itself, like a stop. */
 
-import cluster from 'node:cluster'
-
+import type { AgentConfig } from '../../src/contract/agent.ts'
 import type { Drain } from './drain.ts'
+import { clusterModule } from './node-internals.ts'
 
 const DRAIN = { idleMs: 500, timeoutMs: 3000 }
 /** The app's handlers of the stop signal have so long. */
@@ -13,12 +13,12 @@ interface Counted {
 }
 
 /** @returns looks whether the channel has gone without a word: Node says nothing while a handle it sent awaits its receipt */
-export function stopWhenOrphaned(drain: Drain): () => void {
+export function stopWhenOrphaned(mode: AgentConfig['mode'], drain: Drain): () => void {
   let isStopping = false
   const stop = (): void => {
     if (isStopping) return
     isStopping = true
-    const worker = cluster.isWorker ? cluster.worker : undefined
+    const worker = mode === 'cluster' ? clusterModule().worker : undefined
     // The app itself, or the supervisor in order, closed the channel.
     if (worker?.exitedAfterDisconnect === true) return
     // Node's own listener would exit on the spot.

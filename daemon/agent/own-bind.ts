@@ -1,8 +1,8 @@
 /** Listens that stay in this process. */
 
 import net from 'node:net'
-import { constants } from 'node:os'
 
+import { errnoOf } from './errors.ts'
 import type { NativeHandle, NetInternals } from './node-internals.ts'
 
 /** libuv's flag for SO_REUSEPORT; net.Server knows it since 22.12 and 23.1. */
@@ -40,7 +40,7 @@ export function checkBound(handle: NativeHandle | number, port: number): NativeH
   if (typeof handle === 'number' || port === 0) return handle
   if (nameOf(handle).port === port) return handle
   handle.close()
-  return -constants.errno.EADDRINUSE
+  return errnoOf('EADDRINUSE')
 }
 
 interface UdpHandle extends NativeHandle {
@@ -54,7 +54,7 @@ export function openUdp(socket: object, fd: number): NativeHandle | number {
   )
   const state =
     key === undefined ? undefined : (socket as Record<symbol, { handle: UdpHandle }>)[key]
-  if (state === undefined) return -constants.errno.ENOTSUP
+  if (state === undefined) return errnoOf('ENOTSUP')
   const handle = new (state.handle.constructor as new () => UdpHandle)()
   const errno = handle.open(fd)
   return errno === 0 ? handle : errno

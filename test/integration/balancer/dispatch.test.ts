@@ -9,7 +9,7 @@ import { freePort } from '../../helpers/free-port.ts'
 import { startLoad } from '../../helpers/load.ts'
 import { until } from '../../helpers/until.ts'
 import { ask, get } from './client.ts'
-import { appPath, balanceSpec, loadedApp, nodes, testApp } from './harness.ts'
+import { appPath, balanceSpec, loadedApp, nodes, script, testApp } from './harness.ts'
 
 const DISPATCHED: BalancePolicy[] = [
   'least-connections',
@@ -40,6 +40,26 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
     }
     const { failures } = await load.stop()
     expect(failures).toEqual([])
+  })
+
+  test('messages to the app between connections: neither is lost', async () => {
+    const path = script(`
+      let heard = 0
+      process.on('message', ({ text }) => (heard += text.length === 3000 ? 1 : 0))
+      require('node:http').createServer((_, response) => response.end(String(heard))).listen(0)
+    `)
+    await using app = testApp({ app: path, node })
+    const port = await app.start(1)
+    const [instance] = app.instances
+    const text = 'x'.repeat(3000)
+    const answers = Array.from({ length: 20 }, async () => {
+      for (let n = 0; n < 20; n++) {
+        instance?.child.send({ text })
+        await get(port)
+      }
+    })
+    await Promise.all(answers)
+    expect(await get(port)).toBe('400')
   })
 
   // SO_REUSEPORT is there since 22.12; without it the instances share one socket.
