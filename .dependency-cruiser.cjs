@@ -84,6 +84,7 @@ module.exports = {
         'An adapter knows its port, not who uses it.',
       ),
     ),
+    mayImport('daemon/serve', ['src/contract/'], 'A static server is an app like others.'),
     mayImport('daemon/agent', ['src/contract/'], 'The agent runs inside the user’s process.'),
 
     {

@@ -13,6 +13,7 @@ const SPLIT = { cli: 'src/cli/main.ts', index: 'src/client/index.ts' }
 const WHOLE = {
   daemon: 'daemon/control/main.ts',
   supervisor: 'daemon/supervisor/main.ts',
+  serve: 'daemon/serve/main.ts',
   agent: ['daemon/agent/preload.ts', 'daemon/agent/preload.cts'].find((path) => existsSync(path)),
 }
 

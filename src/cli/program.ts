@@ -30,6 +30,7 @@ import { addRuntime } from './commands/runtime.ts'
 import { addSave } from './commands/save.ts'
 import { addScale } from './commands/scale.ts'
 import { addSend } from './commands/send.ts'
+import { addServe } from './commands/serve.ts'
 import { addSignal } from './commands/signal.ts'
 import { addStart } from './commands/start.ts'
 import { addDelete, addStop } from './commands/stop.ts'
@@ -54,6 +55,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addScale,
       addDev,
       addRun,
+      addServe,
       addDelete,
       addBalance,
       addProxy,

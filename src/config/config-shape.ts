@@ -4,6 +4,7 @@ import { LbmError } from '../contract/errors.ts'
 import { isRecord } from './kinds.ts'
 import { canonicalKey } from './pm2-keys.ts'
 import { showValue } from './problems.ts'
+import { staticServers, withServeProgram } from './static-servers.ts'
 
 export interface FoundApp {
   definition: Record<string, unknown>
@@ -11,11 +12,24 @@ export interface FoundApp {
   place: string
 }
 
-/** `{ apps }` (or `{ pm2 }`, as in a package.json), an array of apps, or one app. @throws LbmError CONFIG_INVALID */
+/** Apps and static servers. @throws LbmError CONFIG_INVALID */
 export function findApps(value: unknown, file: string): FoundApp[] {
-  const key = isRecord(value)
-    ? ['apps', 'pm2', 'lbm'].find((name) => value[name] !== undefined)
-    : undefined
+  const servers =
+    isRecord(value) && value['static'] !== undefined ? staticServers(value['static'], file) : []
+  const isServersOnly =
+    servers.length > 0 && isRecord(value) && APP_LISTS.every((key) => value[key] === undefined)
+  const apps = isServersOnly ? [] : findWritten(value, file)
+  return [
+    ...apps.map(({ definition, place }) => ({ definition: withServeProgram(definition), place })),
+    ...servers.map((definition, index) => ({ definition, place: `static[${index}]` })),
+  ]
+}
+
+const APP_LISTS = ['apps', 'pm2', 'lbm']
+
+/** `{ apps }` (or `{ pm2 }`, as in a package.json), an array of apps, or one app. */
+function findWritten(value: unknown, file: string): FoundApp[] {
+  const key = isRecord(value) ? APP_LISTS.find((name) => value[name] !== undefined) : undefined
   if (isRecord(value) && key !== undefined) return fromList(value[key], file, key)
   if (Array.isArray(value)) return fromList(value, file, '')
   if (isRecord(value) && Object.keys(value).some((name) => canonicalKey(name) === 'script')) {

@@ -17,6 +17,8 @@ export type CheckedApp = { [K in keyof AppKeys]?: OutputOf<AppKeys[K]> } & {
 /** An ecosystem file. */
 export interface Config {
   apps: AppDefinition | AppDefinition[]
+  /** Static servers, as PM2 has them: `[{ path: 'public', port: 8080, spa: true }]`. */
+  static?: Record<string, unknown> | Record<string, unknown>[]
   /** PM2's `deploy` section, by environment. */
   deploy?: Record<string, unknown>
 }
