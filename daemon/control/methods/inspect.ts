@@ -18,7 +18,7 @@ export function inspectMethods(control: Control): Methods {
   return {
     'app.list'() {
       control.metrics.noteInterest()
-      return { instances: store.apps().flatMap((record) => viewsOf(control, record)) }
+      return { instances: store.apps().flatMap((record) => viewsOf(control, record).map(brief)) }
     },
     'app.describe'({ selectors, reveal = false }) {
       control.metrics.noteInterest()
@@ -65,4 +65,11 @@ function maskRecord(record: AppRecord): AppRecord {
 function maskSpec(spec: AppSpec): AppSpec {
   const unread = unreadNames(spec).map((name) => [name, MASK])
   return { ...spec, env: { ...maskEnv(spec.env), ...Object.fromEntries(unread) } as AppSpec['env'] }
+}
+
+/** What is asked for all day says nothing of deaths but the last one. */
+function brief(view: InstanceView): InstanceView {
+  const copy = { ...view }
+  delete copy.deaths
+  return copy
 }
