@@ -35,3 +35,8 @@ export type LbmEvent = EventBase &
     | { type: 'watch.suspended'; message: string }
     | { type: 'logs.dropped'; id: number; lines: number; message: string }
   )
+
+type Body<E> = E extends unknown ? Omit<E, keyof EventBase> : never
+
+/** An event without what every one has. */
+export type EventBody = Body<LbmEvent>

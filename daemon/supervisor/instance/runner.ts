@@ -2,45 +2,37 @@
 
 import { AGENT_COMMAND, type FromAgent } from '../../../src/contract/agent.ts'
 import type { AppSpec } from '../../../src/contract/app.ts'
-import type { LbmEvent } from '../../../src/contract/events.ts'
+import type { EventBody, LbmEvent } from '../../../src/contract/events.ts'
 import type {
   ExitReason,
-  InstanceBalance,
   InstanceState as InstanceReport,
   ListeningAt,
   Requester,
 } from '../../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
-import type { Balancer, NativeHandle } from '../../balancer/port.ts'
-import { type Clock } from '../../kernel/clock.ts'
+import type { NativeHandle } from '../../balancer/port.ts'
 import type { DeathHistory } from '../health/deaths/death-history.ts'
 import type { OomLedger } from '../health/deaths/kernel-oom.ts'
 import type { WellRuns } from '../health/deaths/well-runs.ts'
 import { createHealth, type Health } from '../health/health.ts'
 import type { NotifyHub, NotifySocket } from '../health/notify/notify-hub.ts'
-import type { AttachedStream } from '../logs/attached-stream.ts'
-import type { LogPipes } from '../logs/log-pipe.ts'
-import type { Sinks } from '../logs/sinks.ts'
-import { slotsForAgent } from '../slots/slots-for-agent.ts'
 import { axmAfter, NO_AXM } from './axm.ts'
-import { type Child, startChild } from './child.ts'
-import { environmentOf } from './environment.ts'
-import { explainExit, type Fault, isFailure, withLastLines } from './exit-reason.ts'
+import type { Child } from './child.ts'
+import { recordDeath, tellDeath } from './death-record.ts'
 import { newInstance, nextDeadline, stepInstance } from './machine.ts'
-import { removePidFile, writePidFile } from './pid-file.ts'
+import { createOutcomes } from './outcomes.ts'
 import { policyOf } from './policy.ts'
-import { commandOf } from './spawn.ts'
+import {
+  type ProcessDeps,
+  releaseProcess,
+  type RunningProcess,
+  startRunningProcess,
+  statsOf,
+} from './running-process.ts'
 import type { Effect, Instance, InstanceEvent, InstancePolicy } from './state.ts'
 import { withWholeEnvironment } from './whole-environment.ts'
 
-/** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
-const OUTPUT_GRACE_MS = 500
-const LAST_LINES = 20
-/** What V8 says of a full heap stands above a stack trace. */
-const SEARCHED_LINES = 80
-const AGENT_REPORT_MS = 1000
-
-export interface RunnerOptions {
+export interface RunnerOptions extends ProcessDeps {
   app: string
   id: number
   number: number
@@ -52,17 +44,9 @@ export interface RunnerOptions {
   known?: InstanceReport | undefined
   /** False: ready or not, it gets no connections before `setInService(true)`. */
   inService: boolean
-  agentPath: string
-  pipes: LogPipes
-  pidFileOf: (spec: AppSpec) => string
   /** The environment of the supervisor. */
   shell: Readonly<Record<string, string | undefined>>
-  clock: Clock
   random: () => number
-  balancer: Balancer
-  sinks: Sinks
-  /** Unique among the supervisor's processes. */
-  nextMemberId: () => number
   /** Of the number, whichever generation they were of. */
   deaths: DeathHistory
   oom: OomLedger
@@ -101,25 +85,6 @@ export interface Runner {
   outputWritten(): Promise<void>
 }
 
-interface RunningProcess {
-  run: number
-  child: Child
-  memberId: number
-  pidFile: string
-  out: AttachedStream
-  error: AttachedStream
-  startedAt: number
-  spec: AppSpec
-  health: Health
-  /** Until it has run well for long enough to be remembered. */
-  proving?: Disposable
-  fault?: Fault
-  bindFailure?: string
-  /** As last published. */
-  stats?: string
-  exit?: { code: number | null; signal: string | null }
-}
-
 export function createRunner(options: RunnerOptions): Runner {
   const { app, id, generation, clock, balancer, known } = options
   let { spec, listens, number } = options
@@ -141,12 +106,13 @@ export function createRunner(options: RunnerOptions): Runner {
   /** The output of the last dead process; an outcome that quotes it waits for this. */
   let lastOutput: Promise<unknown> = Promise.resolve()
   let { inService } = options
-  let waiters: ((outcome: InstanceOutcome) => void)[] = []
+  const outcomes = createOutcomes(() => ({ id, number }))
   const createdAt = known?.createdAt ?? clock.wall()
   const queue: InstanceEvent[] = []
   let stepping = false
 
-  const eventBase = (): { v: 1; atMs: number; app: string } => ({ v: 1, atMs: clock.wall(), app })
+  const announce = (body: EventBody): void =>
+    options.emit({ v: 1, atMs: clock.wall(), app, ...body })
   // Beside the one that serves, a death is for the reload to answer, not for a restart.
   const policy = (): InstancePolicy => {
     const ofApp = policyOf(spec, listens)
@@ -181,8 +147,7 @@ export function createRunner(options: RunnerOptions): Runner {
   function announceStop({ state: before }: Instance, { state }: Instance): void {
     const ends = state.phase === 'draining' || state.phase === 'stopping'
     const ended = before.phase === 'draining' || before.phase === 'stopping'
-    if (ends && !ended)
-      options.emit({ ...eventBase(), type: 'instance.stopping', id, number, by: state.by })
+    if (ends && !ended) announce({ type: 'instance.stopping', id, number, by: state.by })
   }
 
   function followPhase({ state }: Instance): void {
@@ -220,19 +185,13 @@ export function createRunner(options: RunnerOptions): Runner {
         becameReady(effect.note)
         break
       case 'died':
-        recordDeath(effect)
+        noteDeath(effect)
         break
       case 'errored':
-        options.emit({
-          ...eventBase(),
-          type: 'instance.errored',
-          id,
-          number,
-          message: effect.message,
-        })
+        announce({ type: 'instance.errored', id, number, message: effect.message })
         break
       case 'settle':
-        settle(effect)
+        outcomes.settle(effect, lastOutput, () => lastExit)
         break
     }
   }
@@ -262,57 +221,28 @@ export function createRunner(options: RunnerOptions): Runner {
   }
 
   function spawnProcess(run: number): void {
-    const memberId = options.nextMemberId()
-    const identity = { id, number, workerId: memberId }
-    const agent = {
-      mode: spec.mode,
-      reportMs: AGENT_REPORT_MS,
-      proxyProtocol: spec.balance.proxyProtocol,
-      ...slotsForAgent(spec),
-    }
     const whole = wholeSpec(run)
     if (whole === undefined) return
-    const env = environmentOf(whole, identity, agent)
-    if (notifySocket !== undefined) {
-      env['NOTIFY_SOCKET'] = notifySocket.path
-      if (spec.hangTimeoutMs > 0) env['WATCHDOG_USEC'] = String(spec.hangTimeoutMs * 1000)
-    }
-    const child = startChild(
-      { spec, command: commandOf(spec, options.agentPath), env, pipes: options.pipes, clock },
+    process = startRunningProcess(
       {
-        agent: (message, handle) => receive(run, message, handle),
-        message: (message) => receiveFromApp(run, message),
-        spawnFailed: (message) => send({ type: 'spawn-failed', run, message }),
-        exited: (code, signal) => processEnded(run, code, signal),
+        run,
+        id,
+        number,
+        spec,
+        whole,
+        notifySocket: notifySocket?.path,
+        lookAfter: (child, env) => lookAfter(run, child, env),
+        on: {
+          agent: (message, handle) => receive(run, message, handle),
+          message: (message) => receiveFromApp(run, message),
+          spawnFailed: (message) => send({ type: 'spawn-failed', run, message }),
+          exited: (code, signal) => processEnded(run, code, signal),
+        },
       },
+      options,
     )
-    if (child === undefined) return
-    const source = { id, pid: child.pid }
-    const sink = options.sinks.of(spec)
-    process = {
-      run,
-      child,
-      memberId,
-      pidFile: options.pidFileOf(spec),
-      out: sink.attach(child.out, 'out', source),
-      error: sink.attach(child.error, 'error', source),
-      startedAt: clock.now(),
-      spec: whole,
-      health: lookAfter(run, child, {
-        ...environmentOf({ ...whole, runtime: 'other' }, identity, agent),
-        LBM_PID: String(child.pid),
-      }),
-    }
-    balancer.attach({ id: memberId, number, send: child.send })
-    writePidFile(process.pidFile, child.pid)
-    options.emit({
-      ...eventBase(),
-      type: 'instance.started',
-      id,
-      number,
-      pid: child.pid,
-      generation,
-    })
+    if (process === undefined) return
+    announce({ type: 'instance.started', id, number, pid: process.child.pid, generation })
   }
 
   function wholeSpec(run: number): AppSpec | undefined {
@@ -343,7 +273,7 @@ export function createRunner(options: RunnerOptions): Runner {
         readiness(ready, message) {
           const { state } = instance
           if (state.phase !== 'ready' || state.inRotation === ready) return
-          options.emit({ ...eventBase(), type: 'instance.readiness', id, number, ready, message })
+          announce({ type: 'instance.readiness', id, number, ready, message })
           send({ type: 'readiness', run, ready })
         },
         fail,
@@ -376,8 +306,7 @@ export function createRunner(options: RunnerOptions): Runner {
       process.proving = options.wellRuns.ready(process.spec)
       process.health.becameReady()
     }
-    options.emit({
-      ...eventBase(),
+    announce({
       type: 'instance.ready',
       id,
       number,
@@ -398,22 +327,10 @@ export function createRunner(options: RunnerOptions): Runner {
 
   /** At rest nothing changes, and nothing is sent. */
   function publishStats(reporting: RunningProcess): void {
-    const stats = JSON.stringify(statsOf(reporting))
+    const stats = JSON.stringify(statsOf(reporting, balancer))
     if (stats === reporting.stats) return
     reporting.stats = stats
     publish()
-  }
-
-  function statsOf({ memberId }: RunningProcess): InstanceBalance | undefined {
-    const stats = balancer.statsOf(memberId)
-    return (
-      stats && {
-        ...stats,
-        loopUtilisation: Math.round(stats.loopUtilisation * 100) / 100,
-        loopDelayMs: Math.round(stats.loopDelayMs),
-        acceptedPerSecond: Math.round(stats.acceptedPerSecond * 10) / 10,
-      }
-    )
   }
 
   function receiveFromApp(run: number, message: unknown): void {
@@ -425,51 +342,26 @@ export function createRunner(options: RunnerOptions): Runner {
         publish()
       }
     }
-    options.emit({ ...eventBase(), type: 'instance.message', id, message })
+    announce({ type: 'instance.message', id, message })
   }
 
   function processEnded(run: number, code: number | null, signal: string | null): void {
-    if (process?.run === run) {
-      const dead = process
-      dead.exit = { code, signal }
-      dead.health[Symbol.dispose]()
-      dead.proving?.[Symbol.dispose]()
-      balancer.detach(dead.memberId)
-      removePidFile(dead.pidFile, dead.child.pid)
-      dead.out.exited(OUTPUT_GRACE_MS)
-      dead.error.exited(OUTPUT_GRACE_MS)
-    }
+    if (process?.run === run) releaseProcess(process, { code, signal }, balancer)
     send({ type: 'exited', run, code, signal, random: options.random() })
   }
 
-  function recordDeath(effect: Extract<Effect, { type: 'died' }>): void {
+  function noteDeath(effect: Extract<Effect, { type: 'died' }>): void {
     const dead = process
     process = undefined
     listening = []
-    const exit: ExitReason = {
-      ...explainExit({
-        effect,
-        code: dead?.exit?.code ?? null,
-        signal: dead?.exit?.signal ?? null,
-        fault: dead?.fault,
-        bindFailure: dead?.bindFailure,
-        isKernelOom: dead !== undefined && wasKilledByKernel(effect, dead),
-        pid: dead?.child.pid ?? 0,
-        uptimeMs: dead === undefined ? 0 : clock.now() - dead.startedAt,
-        atMs: clock.wall(),
-      }),
-      generation,
-      ...dead?.health.facts(),
-      ...(effect.requestedBy === 'listen-timeout' ? hindrances(dead) : {}),
-    }
+    const exit = recordDeath(effect, dead, { clock, oom: options.oom, generation, notes })
     lastExit = exit
     options.deaths.add(exit)
     // The restart does not wait for the pipes; what is told of the death does.
-    lastOutput = tellOf(exit, dead).then((told) => {
+    lastOutput = tellDeath(exit, dead, { wellRuns: options.wellRuns, spec }).then((told) => {
       if (lastExit === exit) lastExit = told
       options.deaths.replace(exit, told)
-      options.emit({
-        ...eventBase(),
+      announce({
         type: 'instance.exited',
         id,
         number,
@@ -480,67 +372,13 @@ export function createRunner(options: RunnerOptions): Runner {
     })
   }
 
-  /** What stood in the way of its becoming ready. */
-  function hindrances(dead: RunningProcess | undefined): { message?: string } {
-    const seen = [...notes, ...(dead?.health.notes() ?? [])].join('; ')
-    return seen === '' ? {} : { message: seen }
-  }
-
-  function wasKilledByKernel(
-    { requestedBy }: Extract<Effect, { type: 'died' }>,
-    { child, exit }: RunningProcess,
-  ): boolean {
-    const isKilled = requestedBy === undefined && exit?.signal === 'SIGKILL'
-    const isByKernel = isKilled && options.oom.claim(child.pid)
-    options.oom.forget(child.pid)
-    return isByKernel
-  }
-
-  async function tellOf(exit: ExitReason, dead: RunningProcess | undefined): Promise<ExitReason> {
-    const changed = isFailure(exit)
-      ? await options.wellRuns.changesSince(dead?.spec ?? spec)
-      : undefined
-    const told = changed === undefined ? exit : { ...exit, changed }
-    if (dead === undefined) return told
-    await Promise.all([dead.out.ended, dead.error.ended])
-    const errorLines = dead.error.lastLines(SEARCHED_LINES)
-    return withLastLines(
-      told,
-      errorLines.length > 0 ? errorLines : dead.out.lastLines(SEARCHED_LINES),
-      LAST_LINES,
-    )
-  }
-
-  function settle({ result, message }: Extract<Effect, { type: 'settle' }>): void {
-    const answered = waiters
-    waiters = []
-    const reply = (): void => {
-      const failed = result === 'failed' || result === 'timed-out'
-      const outcome: InstanceOutcome = {
-        id,
-        number,
-        result,
-        ...(message === undefined ? {} : { message: withHindrance(message, result) }),
-        ...(failed && lastExit !== undefined ? { exit: lastExit } : {}),
-      }
-      for (const answer of answered) answer(outcome)
-    }
-    if (result === 'ready') reply()
-    else void lastOutput.then(reply)
-  }
-
-  function withHindrance(message: string, result: string): string {
-    if (result !== 'timed-out' || lastExit?.message === undefined) return message
-    return `${message}: ${lastExit.message}`
-  }
-
   function report(): InstanceReport {
     const { state, counters } = instance
     const deaths = options.deaths.list()
     // Of a younger generation that failed beside it nothing is its own.
     const last = deaths.find((death) => (death.generation ?? 0) <= generation)
     const told = [...notes, ...(process?.health.notes() ?? [])]
-    const stats = process === undefined ? undefined : statsOf(process)
+    const stats = process === undefined ? undefined : statsOf(process, balancer)
     return {
       id,
       app,
@@ -571,7 +409,7 @@ export function createRunner(options: RunnerOptions): Runner {
     },
     generation,
     send,
-    nextOutcome: () => new Promise((resolve) => waiters.push(resolve)),
+    nextOutcome: outcomes.next,
     report,
     adopt(change) {
       spec = change.spec ?? spec
