@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from 'node:fs'
 
 import { LbmError } from '../../src/contract/errors.ts'
 import type { HaproxyPlace } from '../../src/contract/proxy.ts'
-import { askHaproxy } from './haproxy-socket.ts'
+import { askForReload, askHaproxy } from './haproxy-socket.ts'
 import type { Judgement, ProxyProgram } from './port.ts'
 import { findProgram, runProgram } from './run-program.ts'
 import { parseVersion } from './version.ts'
@@ -53,7 +53,7 @@ export function haproxyProgram({
   async function reloadByMaster(master: string): Promise<void> {
     failedReloads = await countFailed()
     // From 2.7 on it tells how that went; before, it says nothing.
-    const answer = await askHaproxy(master, 'reload')
+    const answer = await askForReload(master)
     complaints = /Success=0/.test(answer) ? answer.trim().split('\n') : []
   }
 

@@ -2,7 +2,6 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
@@ -11,66 +10,14 @@ import { ask } from '../helpers/ask.ts'
 import { type Cli, newCli } from '../helpers/cli.ts'
 import { FIXTURES } from '../helpers/dist.ts'
 import { freePort } from '../helpers/free-port.ts'
-import {
-  haproxyPlace,
-  nginxPlace,
-  type ProxyFolder,
-  proxyFolder,
-  type RunningProxy,
-  startHaproxy,
-  startNginx,
-} from '../helpers/running-proxy.ts'
+import { proxiedWorld, PROXIES } from '../helpers/proxied-world.ts'
 import { until } from '../helpers/until.ts'
 
-const KINDS = ['nginx', 'haproxy'] as const
-type Kind = (typeof KINDS)[number]
+const LONG = { timeout: 60_000 }
 
-interface World extends AsyncDisposable {
-  cli: Cli
-  folder: ProxyFolder
-  /** Where the proxy listens. */
-  port: number
-  file: string
-  proxy: RunningProxy
-}
-
-/** An app with slots behind a proxy that runs, its configuration applied. */
-async function world(kind: Kind, given: Record<string, unknown> = {}): Promise<World> {
-  const folder = proxyFolder()
-  const port = await freePort()
-  const places = { nginx: nginxPlace(folder, await freePort()), haproxy: haproxyPlace(folder) }
-  const cli = newCli({ cwd: folder.path })
-  const app = {
-    name: 'api',
-    script: join(FIXTURES, 'http.cjs'),
-    instances: 2,
-    env: { PORT: await freePort() },
-    slots: { base: await freePort() },
-    drain_idle: 1000,
-    proxy: { listen: `127.0.0.1:${port}`, ...places },
-    ...given,
-  }
-  writeFileSync(folder.file('ecosystem.json'), JSON.stringify({ apps: [app] }))
-  await cli.ok('start', 'ecosystem.json')
-  if (kind === 'haproxy') await cli.ok('proxy', 'haproxy', 'api', '--out', folder.file('lbm.cfg'))
-  const proxy = await (kind === 'nginx' ? startNginx(folder) : startHaproxy(folder))
-  return {
-    cli,
-    folder,
-    port,
-    file: places[kind].out ?? '',
-    proxy,
-    async [Symbol.asyncDispose]() {
-      await cli[Symbol.asyncDispose]()
-      await proxy[Symbol.asyncDispose]()
-      folder[Symbol.dispose]()
-    },
-  }
-}
-
-describe.each(KINDS)('%s', (kind) => {
-  test('print, check, apply, status, off', async () => {
-    await using one = await world(kind)
+describe.each(PROXIES)('%s', (kind) => {
+  test('print, check, apply, status, off', LONG, async () => {
+    await using one = await proxiedWorld(kind, { apply: false })
     const { cli, file, port } = one
     const printed = await cli.ok('proxy', kind, 'api')
     expect(printed.stdout).toMatch(/^# Written by lbm for api\./)
@@ -109,34 +56,38 @@ describe.each(KINDS)('%s', (kind) => {
     expect((await cli.ok('proxy', 'status', '--json')).stdout.trim()).toBe('[]')
   })
 
-  test('a port that somebody else has: exit 1, the old one serves, the file is what it was', async () => {
-    await using one = await world(kind)
-    const { cli, file, port } = one
-    await cli.ok('proxy', kind, 'api', '--apply')
-    const before = readFileSync(file, 'utf8')
-    const busy = await freePort()
-    const other = createServer()
-    await new Promise<void>((resolve) => other.listen(busy, '127.0.0.1', resolve))
-    const failed = await cli.lbm(
-      'proxy',
-      kind,
-      'api',
-      '--listen',
-      `127.0.0.1:${port},127.0.0.1:${busy}`,
-      '--apply',
-    )
-    await new Promise((resolve) => other.close(resolve))
-    expect(failed.exitCode, `lbm said: ${failed.all}`).toBe(1)
-    expect(failed.stderr).toMatch(/did not take|refuses|reload/)
-    if (kind === 'nginx') expect(failed.stderr).toContain(`bind() to 127.0.0.1:${busy} failed`)
-    expect(readFileSync(file, 'utf8')).toBe(before)
-    expect((await ask(port)).status).toBe(200)
-    const [view] = JSON.parse((await cli.ok('proxy', 'status', '--json')).stdout) as ProxyView[]
-    expect(view?.differences).toEqual([])
-  })
+  test(
+    'a port that somebody else has: exit 1, the old one serves, the file is what it was',
+    LONG,
+    async () => {
+      await using one = await proxiedWorld(kind, { apply: false })
+      const { cli, file, port } = one
+      await cli.ok('proxy', kind, 'api', '--apply')
+      const before = readFileSync(file, 'utf8')
+      const busy = await freePort()
+      const other = createServer()
+      await new Promise<void>((resolve) => other.listen(busy, '127.0.0.1', resolve))
+      const failed = await cli.lbm(
+        'proxy',
+        kind,
+        'api',
+        '--listen',
+        `127.0.0.1:${port},127.0.0.1:${busy}`,
+        '--apply',
+      )
+      await new Promise((resolve) => other.close(resolve))
+      expect(failed.exitCode, `lbm said: ${failed.all}`).toBe(1)
+      expect(failed.stderr).toMatch(/did not take|refuses|reload/)
+      if (kind === 'nginx') expect(failed.stderr).toContain(`bind() to 127.0.0.1:${busy} failed`)
+      expect(readFileSync(file, 'utf8')).toBe(before)
+      expect((await ask(port)).status).toBe(200)
+      const [view] = JSON.parse((await cli.ok('proxy', 'status', '--json')).stdout) as ProxyView[]
+      expect(view?.differences).toEqual([])
+    },
+  )
 
-  test('a file changed by hand is left alone, but for --force, which keeps it', async () => {
-    await using one = await world(kind)
+  test('a file changed by hand is left alone, but for --force, which keeps it', LONG, async () => {
+    await using one = await proxiedWorld(kind, { apply: false })
     const { cli, file } = one
     await cli.ok('proxy', kind, 'api', '--apply')
     const edited = `${readFileSync(file, 'utf8')}# mine\n`
@@ -151,27 +102,31 @@ describe.each(KINDS)('%s', (kind) => {
     expect(readFileSync(`${file}.before-lbm`, 'utf8')).toBe(edited)
   })
 
-  test('a file is missing, or somebody else broke a part of it: exit 1, nothing changes', async () => {
-    await using one = await world(kind)
-    const { cli, file, port, folder } = one
-    await cli.ok('proxy', kind, 'api', '--apply')
-    const before = readFileSync(file, 'utf8')
-    const missing = ['proxy', kind, 'api', '--cert', folder.file('missing.pem'), '--apply']
-    const failed = await cli.lbm(...missing)
-    expect(failed.exitCode).toBe(1)
-    expect(failed.stderr).toMatch(/refuses.*missing\.pem.*is what it was before/s)
-    if (kind === 'nginx') {
-      writeFileSync(folder.file('lbm-other.conf'), 'nonsense;')
-      const broken = await cli.lbm('proxy', kind, 'api', '--algorithm', 'uri', '--apply')
-      expect(broken.exitCode).toBe(1)
-      expect(broken.stderr).toMatch(/unknown directive "nonsense"/)
-    }
-    expect(readFileSync(file, 'utf8')).toBe(before)
-    expect((await ask(port)).status).toBe(200)
-  })
+  test(
+    'a file is missing, or somebody else broke a part of it: exit 1, nothing changes',
+    LONG,
+    async () => {
+      await using one = await proxiedWorld(kind, { apply: false })
+      const { cli, file, port, folder } = one
+      await cli.ok('proxy', kind, 'api', '--apply')
+      const before = readFileSync(file, 'utf8')
+      const missing = ['proxy', kind, 'api', '--cert', folder.file('missing.pem'), '--apply']
+      const failed = await cli.lbm(...missing)
+      expect(failed.exitCode).toBe(1)
+      expect(failed.stderr).toMatch(/refuses.*missing\.pem.*is what it was before/s)
+      if (kind === 'nginx') {
+        writeFileSync(folder.file('lbm-other.conf'), 'nonsense;')
+        const broken = await cli.lbm('proxy', kind, 'api', '--algorithm', 'uri', '--apply')
+        expect(broken.exitCode).toBe(1)
+        expect(broken.stderr).toMatch(/unknown directive "nonsense"/)
+      }
+      expect(readFileSync(file, 'utf8')).toBe(before)
+      expect((await ask(port)).status).toBe(200)
+    },
+  )
 
-  test('the proxy is down: exit 1 with what to do; the apps run on', async () => {
-    await using one = await world(kind)
+  test('the proxy is down: exit 1 with what to do; the apps run on', LONG, async () => {
+    await using one = await proxiedWorld(kind, { apply: false })
     const { cli, file } = one
     await one.proxy.kill()
     const failed = await cli.lbm('proxy', kind, 'api', '--apply')

@@ -26,6 +26,8 @@ export interface LoadOptions {
 export interface LoadResult {
   requests: number
   failures: string[]
+  /** When each of the failed ones began, by `performance.now()`. */
+  failedFrom: number[]
   /** Answers by process. */
   byPid: Map<number, number>
 }
@@ -50,7 +52,7 @@ export function startLoad({
   post = true,
   timeoutMs = 15_000,
 }: LoadOptions): Load {
-  const result: LoadResult = { requests: 0, failures: [], byPid: new Map() }
+  const result: LoadResult = { requests: 0, failures: [], failedFrom: [], byPid: new Map() }
   const stopping = new AbortController()
   const agents: Agent[] = []
 
@@ -70,6 +72,7 @@ export function startLoad({
       result.requests += 1
       const started = performance.now()
       const fail = (why: string): void => {
+        result.failedFrom.push(started)
         result.failures.push(
           `${isPost ? 'POST' : 'GET'} ${path}: ${why} after ${Math.round(performance.now() - started)} ms`,
         )

@@ -2,7 +2,7 @@
 
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -17,6 +17,8 @@ export interface ProxyFolder extends Disposable {
 export function proxyFolder(): ProxyFolder {
   // Not below `lbm-`, which is what homes begin with.
   const path = mkdtempSync(join(tmpdir(), 'proxy-'))
+  // A proxy gives its rights up, and must reach the sockets below all the same.
+  chmodSync(path, 0o755)
   return {
     path,
     file: (name) => join(path, name),
