@@ -13,7 +13,10 @@ interface Counted {
 }
 
 /** @returns looks whether the channel has gone without a word: Node says nothing while a handle it sent awaits its receipt */
-export function stopWhenOrphaned(mode: AgentConfig['mode'], drain: Drain): () => void {
+export function stopWhenOrphaned(
+  { mode, stopSignal = 'SIGINT' }: AgentConfig,
+  drain: Drain,
+): () => void {
   let isStopping = false
   const stop = (): void => {
     if (isStopping) return
@@ -26,7 +29,7 @@ export function stopWhenOrphaned(mode: AgentConfig['mode'], drain: Drain): () =>
     for (const stream of [process.stdout, process.stderr]) stream.on('error', () => undefined)
     drain(DRAIN, () => {
       setTimeout(() => process.exit(), LAST_MS).unref()
-      process.kill(process.pid, 'SIGINT')
+      process.kill(process.pid, stopSignal)
     })
   }
   process.prependListener('disconnect', stop)

@@ -52,7 +52,7 @@ function start(config: AgentConfig): void {
   channel.on('drain', (options) => drain(options, () => channel.send({ act: 'drained' })))
   reportFaults(channel)
   reportWhenLoaded(channel)
-  const lookAtChannel = stopWhenOrphaned(config.mode, drain)
+  const lookAtChannel = stopWhenOrphaned(config, drain)
   reportLoad(channel, servers, counts, config.reportMs, lookAtChannel)
 }
 

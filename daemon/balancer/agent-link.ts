@@ -19,6 +19,7 @@ type NewRequest = new () => object
 
 export function linkToAgent(child: ChildProcess): Member['send'] {
   const channel = channelOf(child)
+  const Request = requestClass()
   let takesRaw = false
 
   child.on('internalMessage' as never, (message: { cmd?: unknown; act?: unknown }) => {
@@ -30,13 +31,13 @@ export function linkToAgent(child: ChildProcess): Member['send'] {
       done?.(new Error('the IPC channel is closed'))
       return
     }
-    if (handle === undefined || channel === undefined || !takesRaw) {
+    if (handle === undefined || channel === undefined || Request === undefined || !takesRaw) {
       child.send(message, handle as never, (error) => {
         if (error !== null) done?.(error)
       })
       return
     }
-    const errno = channel.writeUtf8String(new (requestClass())(), rawLine(message), handle)
+    const errno = channel.writeUtf8String(new Request(), rawLine(message), handle)
     if (errno !== 0)
       process.nextTick(() => done?.(new Error(`write to the IPC channel: errno ${errno}`)))
   }
@@ -61,9 +62,16 @@ function channelOf(child: ChildProcess): ChannelHandle | undefined {
 
 let found: NewRequest | undefined
 
-function requestClass(): NewRequest {
-  found ??= (process as unknown as { binding(name: string): { WriteWrap: NewRequest } }).binding(
-    'stream_wrap',
-  ).WriteWrap
+/** Node's class of write requests. @returns undefined where this Node hides it; then its own protocol has to do */
+function requestClass(): NewRequest | undefined {
+  try {
+    found ??= (process as unknown as Bindings).binding('stream_wrap').WriteWrap
+  } catch {
+    return undefined // process.binding is on its way out of Node
+  }
   return found
+}
+
+interface Bindings {
+  binding(name: string): { WriteWrap: NewRequest }
 }

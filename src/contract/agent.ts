@@ -18,6 +18,8 @@ export interface AgentConfig {
   /** Interval of `report`. */
   reportMs: number
   proxyProtocol: boolean
+  /** What ends the app when its supervisor is gone. Default: SIGINT. */
+  stopSignal?: string
   slots?: {
     /** Port of the app's listener that slots belong to; absent: the first that listens. */
     port?: number

@@ -2,7 +2,7 @@
 // LBM_BENCH_PM2 names a folder with PM2 in its node_modules; it is compared with where it is given.
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -38,7 +38,7 @@ export async function run() {
   }
 }
 
-function build(folder) {
+export function build(folder) {
   const supervisor = join(folder, 'supervisor.cjs')
   const agent = join(folder, 'agent.cjs')
   const common = {
@@ -54,7 +54,7 @@ function build(folder) {
 }
 
 /** Policy × situation: failed, stuck for more than half a second, share of each instance. */
-async function printTable(built) {
+export async function printTable(built) {
   const cell = ({ failed, stuck, byPid }) =>
     `${failed} failed, ${stuck} stuck, ${shares(byPid).join('/')} %`.padEnd(42)
   console.log(
@@ -86,18 +86,18 @@ async function blocked({ port }) {
 /** The victim is blocked, so that it dies with a connection which it has not acknowledged. */
 async function killed({ port, pids }) {
   const holds = Array.from({ length: 4 }, () =>
-    load({ PORT: port, COUNT: 1, CLIENTS: 1, FAST: '/block?ms=700' }),
+    load({ PORT: port, COUNT: 1, CLIENTS: 1, FAST: '/block?ms=400' }),
   )
-  await sleep(300)
-  const result = load({ PORT: port, COUNT: 400, CLIENTS: 100 })
   await sleep(200)
+  const result = load({ PORT: port, COUNT: 400, CLIENTS: 100 })
+  await sleep(150)
   process.kill(pids[0], 'SIGKILL')
   await Promise.all(holds)
   return result
 }
 
 /** 1 request in 10 takes 200 ms, the others 2 ms; nobody blocks. */
-async function printMixedLoad(built, folder) {
+export async function printMixedLoad(built, folder) {
   const rivals = {
     'node:cluster': (count) => startCluster(count),
     ...Object.fromEntries(
@@ -123,7 +123,8 @@ async function printMixedLoad(built, folder) {
   }
 }
 
-async function printThroughput(built) {
+/** CPU per request tells more than requests per second on a machine that does other things, too. */
+export async function printThroughput(built) {
   const rivals = {
     'node:cluster': (count) => startCluster(count),
     'least-connections': (count) => startLbm(built, 'least-connections', count),
@@ -131,22 +132,39 @@ async function printThroughput(built) {
   }
   const count = Math.max(1, cpus().length - 1)
   const ratios = {}
-  for (const [what, options] of [
-    ['new connections', {}],
-    ['keep-alive', { KEEP_ALIVE: 1 }],
-  ]) {
-    const results = await inTurns(rivals, count, ({ port }) =>
-      load({ PORT: port, SECONDS, ...options }),
+  const kinds = { 'new connections': {}, 'keep-alive': { KEEP_ALIVE: 1 } }
+  for (const [what, options] of Object.entries(kinds)) {
+    const results = await inTurns(rivals, count, async (app) => {
+      const before = cpuMs(app)
+      const result = await load({ PORT: app.port, SECONDS, ...options })
+      return {
+        perSecond: result.perSecond,
+        cpuUs: ((cpuMs(app) - before) * 1000) / result.requests,
+      }
+    })
+    const of = (name, key) => median(results[name].map((result) => result[key]))
+    console.log(
+      `\n${what}, ${count} instance(s); node:cluster: ${of('node:cluster', 'perSecond').toFixed(0)} requests/s, ${of('node:cluster', 'cpuUs').toFixed(0)} µs of CPU each`,
     )
-    const base = median(results['node:cluster'].map((r) => r.perSecond))
-    console.log(`\n${what}, ${count} instance(s); node:cluster: ${base.toFixed(0)} requests/s`)
-    for (const [name, list] of Object.entries(results).slice(1)) {
-      const ratio = median(list.map((r) => r.perSecond)) / base
-      ratios[`${what}, ${name}`] = ratio
-      console.log(`  ${name.padEnd(18)} ${ratio.toFixed(2)} ×`)
+    for (const name of Object.keys(rivals).slice(1)) {
+      const ratio = of(name, 'perSecond') / of('node:cluster', 'perSecond')
+      const cpuRatio = of(name, 'cpuUs') / of('node:cluster', 'cpuUs')
+      ratios[`${what}, ${name}`] = { ratio, cpuRatio }
+      console.log(
+        `  ${name.padEnd(18)} ${ratio.toFixed(2)} × the requests, ${cpuRatio.toFixed(2)} × the CPU of each`,
+      )
     }
   }
   return ratios
+}
+
+/** Of the process that balances and its instances, so far. */
+function cpuMs({ pid, pids }) {
+  let ns = 0
+  for (const one of [pid, ...pids]) {
+    ns += Number(readFileSync(`/proc/${one}/schedstat`, 'utf8').split(' ')[0])
+  }
+  return ns / 1e6
 }
 
 async function inTurns(rivals, count, measure) {
@@ -183,6 +201,7 @@ async function startServer(program, count, env) {
   const [{ pids }] = await once(child, 'message')
   return {
     port,
+    pid: child.pid,
     pids,
     async stop() {
       process.kill(-child.pid, 'SIGKILL')
