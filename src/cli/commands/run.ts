@@ -76,7 +76,8 @@ async function specLike(
   what: string,
   options: RunOptions,
 ): Promise<AppSpec> {
-  const { apps } = await askAbout(cli, [app], 'app.describe', { selectors: [app] })
+  const wanted = { selectors: [app], reveal: true }
+  const { apps } = await askAbout(cli, [app], 'app.describe', wanted)
   const like = apps[0]?.record.spec
   if (like === undefined) throw new LbmError('APP_NOT_FOUND', `There is no app "${app}".`)
   const { specFromOptions } = await import('../../config/spec-from-options.ts')

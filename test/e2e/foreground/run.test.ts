@@ -17,7 +17,7 @@ beforeAll(() => {
   writeFileSync(
     join(folder, 'job.cjs'),
     `process.stdin.on('data', (text) => console.log('read', String(text).trim()))
-process.stdin.on('end', () => { console.log('args', process.argv.slice(2).join(' '), process.env.MARK); process.exit(Number(process.argv[2])) })`,
+process.stdin.on('end', () => { console.log('args', process.argv.slice(2).join(' '), process.env.MARK, ...(process.env.API_TOKEN ? [process.env.API_TOKEN] : [])); process.exit(Number(process.argv[2])) })`,
   )
 })
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -49,14 +49,14 @@ test('an app of a file, by name; more than one is wrong usage', async () => {
   expect(both.stderr).toContain('--only a or --only b')
 })
 
-test('--as an app: its environment and its folder', async () => {
+test('--as an app: its environment, secrets included, and its folder', async () => {
   await using cli = newCli()
   await cli.ok('start', join(FIXTURES, 'worker.cjs'), '-n', 'api', {
     cwd: folder,
-    env: { MARK: 'of the app' },
+    env: { MARK: 'of the app', API_TOKEN: 'token' },
   })
   const done = await cli.lbm('run', 'job.cjs', '--as', 'api', '--', '0', { cwd: '/', stdin: '' })
-  expect(done).toMatchObject({ exitCode: 0, stdout: 'args 0 of the app\n' })
+  expect(done).toMatchObject({ exitCode: 0, stdout: 'args 0 of the app token\n' })
 })
 
 test('out of time: ended, exit 3', async () => {
