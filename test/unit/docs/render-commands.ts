@@ -21,7 +21,7 @@ export function renderCommands(program: Command): string {
   }
   const parts = [...groups].flatMap(([title, commands]) => [
     `## ${title.replace(/:$/, '')}`,
-    ...commands.map(renderCommand),
+    ...commands.map((command) => renderCommand(command)),
   ])
   const start = program.commands.find((command) => command.name() === 'start')
   return [
@@ -52,13 +52,16 @@ export function quietProgram(): Command {
   })
 }
 
-function renderCommand(command: Command): string {
+/** @param parents words before its name, for a command of a command */
+function renderCommand(command: Command, parents: readonly string[] = []): string {
   const aliases = command.aliases().map((alias) => `\`${alias}\``)
   const visible = command.options.filter(({ hidden }) => !hidden)
   const describesApps = visible.some((option) => isAppOption(option))
   const own = visible.filter((option) => !isAppOption(option))
+  const words = [...parents, command.name()]
+  const heading = '#'.repeat(2 + words.length)
   return [
-    `### \`lbm ${command.name()}${operandsOf(command)}\``,
+    `${heading} \`lbm ${words.join(' ')}${operandsOf(command)}\``,
     `${sentence(command.description())}${aliases.length > 0 ? ` Also: ${aliases.join(', ')}.` : ''}`,
     ...argumentLines(command),
     ...(own.length > 0 ? [optionTable('Option', own)] : []),
@@ -66,6 +69,7 @@ function renderCommand(command: Command): string {
       ? ['And the [options that describe an app](#options-that-describe-an-app).']
       : []),
     ...examplesOf(command),
+    ...command.commands.map((one) => renderCommand(one, words)),
   ].join('\n\n')
 }
 
