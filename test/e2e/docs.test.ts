@@ -71,7 +71,7 @@ test('README: the ecosystem file', { timeout: 60_000 }, async () => {
   expect(await reader.type(withFile)).toContain('[api] ✓ reloaded')
 })
 
-test('npx lbm runs the checkout', async () => {
+test('npx lbm runs the checkout', { timeout: 120_000 }, async () => {
   const { stdout } = await execa('npx', ['--offline', 'lbm', '--version'], { cwd: ROOT })
   expect(stdout).toMatch(/^\d+\.\d+\.\d+/)
 })

@@ -125,7 +125,8 @@ test('kill → no process, socket or pid file of lbm or of an app', async () => 
   await until(() => processesOf(cli.home.root).length === 0 || undefined, 3000)
   expect(existsSync(cli.home.socket)).toBe(false)
   expect(existsSync(cli.home.daemonPid)).toBe(false)
-  expect(readdirSync(cli.home.runDir)).toEqual([])
+  // What apps were like when they last ran well is kept for `lbm why`.
+  expect(readdirSync(cli.home.runDir).filter((name) => name !== 'well')).toEqual([])
   expect(readdirSync(cli.home.pidsDir)).toEqual([])
   await expect(ask(port)).rejects.toThrow('ECONNREFUSED')
 })
