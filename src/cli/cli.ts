@@ -1,5 +1,6 @@
 /** What each command is handed: where it prints, which home it means and how it asks the daemon. */
 
+import { isAsPm2 } from '../client/as-pm2.ts'
 import {
   call,
   type CallOptions,
@@ -64,13 +65,23 @@ export async function askStarting<M extends Method>(
     home: homeOf(cli),
     env: io.env,
     onStarted: (pid: number) => {
-      if (!cli.silent) io.err(`lbm: daemon started (pid ${pid})`)
+      if (cli.silent) return
+      io.err(`lbm: daemon started (pid ${pid})`)
+      explainPm2Home(io)
     },
   }
   return await callStarting(start, method, params, {
     onHello: (hello) => tellVersion(cli, hello),
     ...options,
   })
+}
+
+/** Who comes from PM2 may expect its home to be used. */
+function explainPm2Home({ env, err }: Io): void {
+  if (!env['PM2_HOME'] || env['LBM_HOME'] || isAsPm2(env)) return
+  err(
+    `lbm: PM2_HOME is set and is PM2's; lbm's home is ~/.lbm, or LBM_HOME. "lbm import pm2" takes over what PM2 runs`,
+  )
 }
 
 /** With the errno still inside, so that callers can make something of it. */

@@ -2,8 +2,10 @@
 
 import { Command, CommanderError } from 'commander'
 
+import { isAsPm2 } from '../client/as-pm2.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
+import { addAliasPm2 } from './commands/alias-pm2.ts'
 import { addApply } from './commands/apply.ts'
 import { addBalance } from './commands/balance.ts'
 import { addCompletion } from './commands/completion.ts'
@@ -13,6 +15,7 @@ import { addEnv } from './commands/env.ts'
 import { addEvents } from './commands/events.ts'
 import { addFlush } from './commands/flush.ts'
 import { addId } from './commands/id.ts'
+import { addImport } from './commands/import.ts'
 import { addInit } from './commands/init.ts'
 import { addJlist } from './commands/jlist.ts'
 import { addKill } from './commands/kill.ts'
@@ -66,6 +69,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
   ],
   ['Look:', [addList, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
   ['Logs and state:', [addFlush, addSave]],
+  ['Move over from PM2:', [addImport, addAliasPm2]],
   [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addCompletion]],
 ]
 
@@ -135,7 +139,7 @@ export async function runProgram(cli: Cli, own: readonly string[]): Promise<numb
   const program = createProgram(cli)
   if (own.every((word) => word.startsWith('-') && !isHelp(word))) {
     cli.io.write(program.helpInformation())
-    return 2
+    return isAsPm2(cli.io.env) ? 1 : 2
   }
   try {
     await program.parseAsync(own, { from: 'user' })

@@ -8,6 +8,8 @@ const OWN_MARKS = new Set([
   'LBM_APP',
   'LBM_INSTANCE',
   'LBM_LEADER',
+  'LBM_AS_PM2',
+  'LBM_FOREGROUND',
   'NODE_APP_INSTANCE',
   'pm_id',
 ])

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { isAsPm2 } from '../../client/as-pm2.ts'
 import { isDaemonDown } from '../../client/call.ts'
 import { toPm2Process, type Pm2Process } from '../../client/pm2-process.ts'
 import type { AppDetail } from '../../contract/api.ts'
@@ -38,9 +39,21 @@ export async function runJlist(cli: Cli, options: JlistOptions = {}): Promise<vo
 
 async function pm2Processes(cli: Cli, { reveal = false }: JlistOptions): Promise<Pm2Process[]> {
   const home = homeOf(cli)
-  return (await fetchDetails(cli, reveal))
-    .flatMap((app) => app.instances.map((view) => toPm2Process(app.record, view, { home, reveal })))
+  // A script that calls pm2 may need what it finds there, and knows no word of lbm's.
+  const isPm2 = isAsPm2(cli.io.env)
+  const shows = reveal || isPm2
+  return (await fetchDetails(cli, shows))
+    .flatMap(({ record, instances }) =>
+      instances.map((view) => toPm2Process(record, view, { home, reveal: shows })),
+    )
+    .map((process) => (isPm2 ? withoutOwnFacts(process) : process))
     .toSorted((a, b) => a.pm_id - b.pm_id)
+}
+
+function withoutOwnFacts({ pm2_env, ...process }: Pm2Process): Pm2Process {
+  const { lbm: _, ...facts } = pm2_env
+  const { pid, name, pm_id, monit } = process
+  return { pid, name, pm2_env: facts, pm_id, monit }
 }
 
 /**

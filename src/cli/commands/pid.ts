@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { isAsPm2 } from '../../client/as-pm2.ts'
 import { didYouMean, LbmError } from '../../contract/errors.ts'
 import type { InstanceView } from '../../contract/instance.ts'
 import type { Cli } from '../cli.ts'
@@ -22,7 +23,10 @@ export async function runPid(
 ): Promise<void> {
   const views = await fetchViews(cli)
   const chosen = app === undefined ? views : matching(views, app)
-  if (app !== undefined && chosen.length === 0) throw unknownApp(app, views)
+  if (app !== undefined && chosen.length === 0) {
+    if (!isAsPm2(cli.io.env)) throw unknownApp(app, views)
+    cli.io.out('') // PM2's answer, which `$(pm2 pid app)` takes for none
+  }
   const pids = chosen.toSorted((a, b) => a.id - b.id).map(({ pid }) => pid)
   if (json) cli.io.out(JSON.stringify(pids))
   else for (const pid of pids) cli.io.out(String(pid))

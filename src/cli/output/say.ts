@@ -1,5 +1,6 @@
 /** The lines that tell what a command does: on stdout with a prefix, as PM2 has them; `--silent` takes them away. */
 
+import { isAsPm2 } from '../../client/as-pm2.ts'
 import type { Cli } from '../cli.ts'
 import { paletteFor } from '../io.ts'
 
@@ -12,8 +13,9 @@ export interface Say {
 export async function sayFor(cli: Cli): Promise<Say> {
   if (cli.silent) return { info: () => undefined, warn: () => undefined }
   const { green, yellow } = await paletteFor(cli.io)
+  const name = isAsPm2(cli.io.env) ? 'PM2' : 'lbm'
   return {
-    info: (text) => cli.io.out(`${green('[lbm]')} ${text}`),
-    warn: (text) => cli.io.err(`${yellow('[lbm][WARN]')} ${text}`),
+    info: (text) => cli.io.out(`${green(`[${name}]`)} ${text}`),
+    warn: (text) => cli.io.err(`${yellow(`[${name}][WARN]`)} ${text}`),
   }
 }

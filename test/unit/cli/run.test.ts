@@ -124,7 +124,7 @@ describe('help and version', () => {
 
   it('every command has a help of its own', { timeout: 20_000 }, async () => {
     const { stdout } = await runIn(noHome, '--help')
-    const names = stdout.match(/^ {2}([a-z][A-Za-z]+)/gm)?.map((name) => name.trim()) ?? []
+    const names = stdout.match(/^ {2}([a-z][A-Za-z0-9-]+)/gm)?.map((name) => name.trim()) ?? []
     expect(names.length).toBeGreaterThan(25)
     for (const name of names) {
       const help = await runIn(noHome, name, '--help')

@@ -1,0 +1,84 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+import { expect, test } from 'vitest'
+
+import { type ListedInstance, newCli, type Run, startProgram } from '../../helpers/cli.ts'
+import { FIXTURES } from '../../helpers/dist.ts'
+import { tempHome } from '../../helpers/temp-home.ts'
+
+test('pm2 on request: prefix, exit codes and jlist are PM2’s; PM2_HOME is the home; and it goes again', async () => {
+  await using cli = newCli()
+  using home = tempHome()
+  const bin = mkdtempSync(join(tmpdir(), 'lbm-bin-'))
+  // The home of the alias lies where the test looks for what is left.
+  const env = { ...process.env, LBM_HOME: undefined, PM2_HOME: home.paths.root, NO_COLOR: '1' }
+  const pm2 = (...words: string[]): Promise<Run> =>
+    startProgram(join(bin, 'pm2'), words, { env, cwd: FIXTURES }).done
+  try {
+    expect((await cli.ok('alias-pm2', bin)).stderr).toContain(`${bin} is not in PATH`)
+
+    const first = await pm2('jlist')
+    expect(first).toMatchObject({ exitCode: 0, stdout: '[]' })
+    const started = await pm2('start', 'worker.cjs', '--name', 'w')
+    expect(started.exitCode).toBe(0)
+    expect(started.stdout).toMatch(/^\[PM2\] Starting .*worker\.cjs in fork_mode \(1 instance\)$/m)
+    expect(started.stdout).toMatch(/^\[PM2\] Done\.$/m)
+    expect(existsSync(join(home.paths.root, 'logs/w-out.log'))).toBe(true)
+    const [app] = JSON.parse((await pm2('jlist')).stdout) as ListedInstance[]
+    expect(Object.keys(app ?? {})).toEqual(['pid', 'name', 'pm2_env', 'pm_id', 'monit'])
+    expect(app?.pm2_env).not.toHaveProperty('lbm')
+    expect(app?.pm2_env['PM2_HOME']).toBe(home.paths.root)
+    expect(app?.pm2_env).not.toHaveProperty('LBM_AS_PM2')
+
+    const unknown = await pm2('restart', 'nosuch')
+    expect(unknown.exitCode).toBe(1)
+    expect(unknown.stderr).toMatch(/^\[PM2\]\[ERROR\] /)
+    expect(await pm2('pid', 'nosuch')).toMatchObject({ exitCode: 0, stdout: '\n' })
+    expect((await pm2('pid', 'w')).stdout).toBe(`${app?.pid}\n`)
+    expect((await pm2()).exitCode).toBe(1)
+    expect((await pm2('nosuchcommand')).exitCode).toBe(1)
+    expect((await pm2('delete', 'all')).exitCode).toBe(0)
+    expect((await pm2('kill')).exitCode).toBe(0)
+
+    expect((await cli.ok('alias-pm2', bin, '--remove')).stdout).toContain(`${bin}/pm2 removed`)
+    expect(existsSync(join(bin, 'pm2'))).toBe(false)
+  } finally {
+    rmSync(bin, { recursive: true, force: true })
+  }
+})
+
+test('a pm2 that is not from here is left alone', async () => {
+  await using cli = newCli()
+  const bin = mkdtempSync(join(tmpdir(), 'lbm-bin-'))
+  writeFileSync(join(bin, 'pm2'), '#!/bin/sh\necho real\n', { mode: 0o755 })
+  try {
+    const refused = await cli.lbm('alias-pm2', bin)
+    expect(refused.exitCode).toBe(1)
+    expect(refused.stderr).toContain('is there already, and not from here')
+    await cli.ok('alias-pm2', bin, '--remove')
+    expect(existsSync(join(bin, 'pm2'))).toBe(true)
+    await cli.ok('alias-pm2', bin, '--force')
+  } finally {
+    rmSync(bin, { recursive: true, force: true })
+  }
+})
+
+test('PM2_HOME without LBM_HOME is explained, once, when the daemon starts', async () => {
+  await using cli = newCli()
+  // HOME stands in for the user's; the home of lbm is below it.
+  const root = cli.home.root
+  const env = { LBM_HOME: undefined, HOME: root, PM2_HOME: '/somewhere/.pm2' }
+  const run = (...words: string[]): Promise<Run> =>
+    startProgram(process.execPath, [join(FIXTURES, '../../../bin/lbm.js'), ...words], {
+      env: { ...process.env, ...env },
+      cwd: FIXTURES,
+    }).done
+  try {
+    expect((await run('start', 'worker.cjs')).stderr).toContain("PM2_HOME is set and is PM2's")
+    expect((await run('list')).stderr).toBe('')
+  } finally {
+    await run('kill')
+  }
+})
