@@ -1,6 +1,6 @@
 /** Runs the parts that are asked for, prints one table, writes one file, and leaves nothing running. */
 
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -10,6 +10,7 @@ import { DIST } from '../helpers/dist.ts'
 import { processesOf } from '../helpers/processes.ts'
 import { RUN_FOLDER } from '../helpers/temp-home.ts'
 import { hasWrk } from './measure/load.ts'
+import { markdown, type RunResult } from './measure/markdown.ts'
 import { judge, type Judged, table } from './measure/report.ts'
 import type { Bench, Part } from './part.ts'
 import { PARTS } from './parts/parts.ts'
@@ -20,6 +21,7 @@ const OPTIONS = {
   quick: { type: 'boolean', default: false },
   'no-pm2': { type: 'boolean', default: false },
   out: { type: 'string' },
+  show: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
 } as const
 
@@ -31,13 +33,20 @@ ${PARTS.map(({ name, about }) => `  ${name.padEnd(14)}${about}`).join('\n')}
   --repeats <n>   so many rounds of each measurement, where the part has a number of its own
   --quick         few and short rounds: does it work at all? The figures are noise
   --no-pm2        without PM2
-  --out <file>    where the JSON goes (default: test/bench/results/<time>.json)`
+  --out <file>    where the JSON goes (default: test/bench/results/<time>.json)
+  --show <files>  measures nothing: prints the results in such files as Markdown, beside each other`
 
 /** @returns the exit code */
 export async function bench(args: string[]): Promise<number> {
   const { values, positionals } = parseArgs({ args, options: OPTIONS, allowPositionals: true })
   if (values.help) {
     console.log(HELP)
+    return 0
+  }
+  if (values.show) {
+    console.log(
+      markdown(positionals.map((file) => JSON.parse(readFileSync(file, 'utf8')) as RunResult)),
+    )
     return 0
   }
   const parts = chooseParts(positionals)

@@ -108,7 +108,7 @@ export function table(rows: readonly Judged[]): string {
   return lines.toString()
 }
 
-function cell(row: Judged, column: Column): string {
+export function cell(row: Judged, column: Column): string {
   const value = row.medians[column]
   return row.notes?.[column] ?? (value === undefined ? '' : show(value, row.unit))
 }
@@ -129,7 +129,7 @@ function showRatio(ratio: Ratio | undefined): string {
   return `${middle.toFixed(2)} (${low.toFixed(2)}–${high.toFixed(2)})`
 }
 
-function showBudget({ budget, unit, holds: kept }: Judged): string {
+export function showBudget({ budget, unit, holds: kept }: Judged): string {
   if (budget === undefined || kept === undefined) return ''
   const { of, atMost, atLeast } = budget
   const limit = atMost === undefined ? `≥ ${atLeast}` : `≤ ${atMost}`
