@@ -10,6 +10,7 @@ import { after, type Clock, systemClock } from '../kernel/clock.ts'
 import { describeBug, openLogFile } from '../kernel/log.ts'
 import { acquirePidLock, isLock, type PidLock } from '../kernel/pid-lock.ts'
 import { scanProcesses } from '../kernel/process-tree.ts'
+import { holdReserve } from '../kernel/read-patiently.ts'
 import { serveRpc } from '../kernel/rpc-server.ts'
 import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
@@ -26,6 +27,7 @@ const LOCK_CHECK_MS = 5000
 
 async function main(): Promise<void> {
   process.title = 'lbm daemon'
+  holdReserve()
   const home = homePaths(process.env['LBM_HOME'] ?? '')
   const clock = systemClock()
   const hello: Hello = {
@@ -135,9 +137,18 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
 /** Two daemons that start at once may, in a window of microseconds, both take a dead one's lock. */
 function watchLock(lock: PidLock, clock: Clock, onLost: () => void): void {
   clock.at(after(clock.now(), LOCK_CHECK_MS), () => {
-    if (lock.isHeld()) watchLock(lock, clock, onLost)
+    if (isHeld(lock)) watchLock(lock, clock, onLost)
     else onLost()
   })
+}
+
+/** Where it cannot be looked at now, it can be later. */
+function isHeld(lock: PidLock): boolean {
+  try {
+    return lock.isHeld()
+  } catch {
+    return true
+  }
 }
 
 function cpuMs(): number {

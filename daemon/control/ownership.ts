@@ -1,6 +1,6 @@
 /** `run/<id>.json`: what a supervisor owns. It writes the file; the daemon reads it and cleans up after a dead one. */
 
-import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import * as v from 'valibot'
@@ -8,20 +8,35 @@ import * as v from 'valibot'
 import { after, type Clock } from '../kernel/clock.ts'
 import { isSameProcess, pidStart } from '../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
+import { listPatiently, readPatiently } from '../kernel/read-patiently.ts'
 
 interface OwnedProcess {
   pid: number
   pidStart: number
 }
 
+/** How often it was restarted, as its supervisor last knew; older supervisors do not say it. */
+export interface OwnedInstance extends OwnedProcess {
+  id?: number | undefined
+  restarts?: number | undefined
+  unstableRestarts?: number | undefined
+}
+
 export interface Ownership extends OwnedProcess {
-  instances: OwnedProcess[]
+  instances: OwnedInstance[]
 }
 
 const ownedProcess = { pid: v.number(), pidStart: v.number() }
 const ownership: v.GenericSchema<unknown, Ownership> = v.object({
   ...ownedProcess,
-  instances: v.array(v.object(ownedProcess)),
+  instances: v.array(
+    v.object({
+      ...ownedProcess,
+      id: v.optional(v.number()),
+      restarts: v.optional(v.number()),
+      unstableRestarts: v.optional(v.number()),
+    }),
+  ),
 })
 
 /** Time for what a dead supervisor left to end by itself; the ports it holds are wanted. */
@@ -30,14 +45,13 @@ const KILL_WAIT_MS = 2000
 const POLL_MS = 10
 
 export function readOwnership(runDir: string, id: string): Ownership | undefined {
+  const text = readPatiently(join(runDir, `${id}.json`), 'utf8')
+  if (text === undefined) return undefined
   try {
-    const result = v.safeParse(
-      ownership,
-      JSON.parse(readFileSync(join(runDir, `${id}.json`), 'utf8')),
-    )
+    const result = v.safeParse(ownership, JSON.parse(text))
     return result.success ? result.output : undefined
   } catch {
-    return undefined // not there, or cut off by a power cut: then its processes are gone too
+    return undefined // cut off by a power cut: then its processes are gone too
   }
 }
 
@@ -63,7 +77,7 @@ export function isRunning(owner: Ownership | undefined): owner is Ownership {
 
 /** Ids of the supervisors that run, or left something. */
 export function listSupervisors(runDir: string): string[] {
-  const ids = readdirSync(runDir)
+  const ids = listPatiently(runDir)
     .filter((file) => /\.(json|sock)$/.test(file))
     .map((file) => file.replace(/\.(json|sock)$/, ''))
   return [...new Set(ids)]
@@ -72,7 +86,7 @@ export function listSupervisors(runDir: string): string[] {
 export function removeFiles(runDir: string, id: string): void {
   const isOf = (name: string): boolean =>
     name === `${id}.json` || name === `${id}.sock` || name.startsWith(`${id}.pipes-`)
-  for (const name of readdirSync(runDir).filter(isOf)) {
+  for (const name of listPatiently(runDir).filter(isOf)) {
     rmSync(join(runDir, name), { force: true, recursive: true })
   }
 }

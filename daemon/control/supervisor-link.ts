@@ -16,6 +16,7 @@ import {
   endLeftovers,
   isRunning,
   noteStarted,
+  type OwnedInstance,
   pause,
   readOwnership,
   removeFiles,
@@ -72,6 +73,8 @@ export interface SupervisorLinkOptions {
   prepare: (peer: SupervisorPeer, isNew: boolean) => Promise<void>
   onNotification: (method: string, params: unknown) => void
   onLost: () => void
+  /** What one that died owned, before it is forgotten. */
+  onDead: (instances: readonly OwnedInstance[]) => void
   /** False: nobody wants a successor. */
   isNeeded: () => boolean
 }
@@ -146,6 +149,7 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
 
   async function cleanUp(): Promise<void> {
     const dead = readOwnership(runDir, id)
+    if (dead !== undefined) options.onDead(dead.instances)
     const ended = dead === undefined ? 0 : await endLeftovers(dead, clock)
     if (ended > 0) log('supervisor.leftovers-ended', { supervisor: id, processes: ended })
     removeFiles(runDir, id)

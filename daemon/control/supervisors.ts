@@ -12,7 +12,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { desiredRunning } from './definitions.ts'
 import { type InstanceCache, isActive, lostWithSupervisor } from './instance-cache.ts'
-import { listSupervisors, pause } from './ownership.ts'
+import { listSupervisors, type OwnedInstance, pause } from './ownership.ts'
 import type { ActualApp } from './reconcile.ts'
 import { supervisorIdOf } from './supervisor-id.ts'
 import {
@@ -22,6 +22,7 @@ import {
   type SupervisorPeer,
 } from './supervisor-link.ts'
 
+type Counters = Pick<InstanceState, 'restarts' | 'unstableRestarts'>
 type Method = keyof SupervisorApi
 
 const SNAPSHOT_MS = 5000
@@ -85,6 +86,8 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
   /** Definitions on their way, by supervisor: it is not idle. */
   const pending = new Map<string, number>()
   let adopted: ActualApp[] | undefined
+  /** Of instances whose supervisor ended together with the daemon, by id, until they are started anew. */
+  const counters = new Map<number, Counters>()
 
   const idOf = (record: AppRecord): string => supervisorIdOf(record.key, record.spec, runDir)
   const hostedBy = (id: string): AppRecord[] =>
@@ -107,6 +110,7 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
       prepare: (peer, isNew) => prepare(id, peer, isNew),
       onNotification: (method, params) => receive(id, method, params),
       onLost: () => markLost(id),
+      onDead: (owned) => owned.forEach(rememberCounters),
       isNeeded: () => hostedBy(id).length > 0,
     })
     links.set(id, created)
@@ -179,6 +183,20 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
     }
   }
 
+  function rememberCounters({ id, restarts = 0, unstableRestarts = 0 }: OwnedInstance): void {
+    if (id !== undefined && restarts > 0 && instances.find(id) === undefined)
+      counters.set(id, { restarts, unstableRestarts })
+  }
+
+  /** What the new supervisor is to know of instances that had another one. */
+  function knownOf(record: AppRecord): InstanceState[] {
+    return instances.of(record).flatMap((state) => {
+      const counted = counters.get(state.id)
+      counters.delete(state.id)
+      return counted === undefined ? [] : [{ ...state, ...counted, phase: 'stopped' as const }]
+    })
+  }
+
   async function put(record: AppRecord): Promise<void> {
     const id = idOf(record)
     pending.set(id, (pending.get(id) ?? 0) + 1)
@@ -186,7 +204,8 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
       // The caller's may be older than what was chosen for the app meanwhile.
       const { slotBase } = options.find(record.key) ?? record
       const chosen = slotBase === undefined ? record : { ...record, slotBase }
-      const params = { record: forSupervisor(chosen) }
+      const known = knownOf(record)
+      const params = { record: forSupervisor(chosen), ...(known.length === 0 ? {} : { known }) }
       const result = await (await link(id)).request('app.put', params, PUT_MS)
       hostOf.set(record.key, id)
       result.instances.forEach(instances.update)

@@ -1,8 +1,9 @@
 /** A file that one process at a time holds, with its pid and start time inside. */
 
-import { linkSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
+import { linkSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs'
 
 import { isSameProcess, pidStart } from './process-identity.ts'
+import { readPatiently } from './read-patiently.ts'
 
 export interface LockHolder {
   pid: number
@@ -90,12 +91,7 @@ function tryLink(from: string, to: string): boolean {
 }
 
 function readIfThere(path: string): string | undefined {
-  try {
-    return readFileSync(path, 'utf8')
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
-    throw error
-  }
+  return readPatiently(path, 'utf8')
 }
 
 /** Undefined for what no process of ours wrote: such a file holds nothing. */

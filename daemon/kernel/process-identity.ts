@@ -1,19 +1,17 @@
 /** Who a process is: its pid and the time it started, since pids are given out again. */
 
 import { execFileSync } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+
+import { readPatiently } from './read-patiently.ts'
 
 const START_TIME_FIELD = 22
 const STATE_FIELD = 3
 
 /** Fields of `/proc/<pid>/stat` as proc(5) numbers them; the name in parentheses may itself hold spaces. */
 export function procStat(pid: number): ((field: number) => string) | undefined {
-  let text: string
-  try {
-    text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  } catch {
-    return undefined // gone, or a system without /proc
-  }
+  // Out of descriptors is not gone: a supervisor that lives and is taken for dead would get a second one beside it.
+  const text = readPatiently(`/proc/${pid}/stat`, 'latin1')
+  if (text === undefined) return undefined
   const rest = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (field) => rest[field - STATE_FIELD] ?? ''
 }

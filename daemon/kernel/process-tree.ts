@@ -1,9 +1,9 @@
 /** Finding and ending everything that a process started. */
 
 import { execFileSync } from 'node:child_process'
-import { readdirSync } from 'node:fs'
 
 import { isSameProcess, procStat } from './process-identity.ts'
+import { listPatiently } from './read-patiently.ts'
 
 export interface ProcessEntry {
   pid: number
@@ -22,7 +22,7 @@ export function scanProcesses(): ProcessEntry[] {
 
 function scanProc(): ProcessEntry[] {
   const entries: ProcessEntry[] = []
-  for (const name of readdirSync('/proc')) {
+  for (const name of listPatiently('/proc')) {
     const pid = Number(name)
     if (!Number.isInteger(pid)) continue
     const field = procStat(pid)

@@ -12,6 +12,7 @@ import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { pidStart } from '../kernel/process-identity.ts'
+import { holdReserve } from '../kernel/read-patiently.ts'
 import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import type { AppHost, HostDeps } from './app-host.ts'
 import { createAppMessages } from './app-messages.ts'
@@ -36,6 +37,7 @@ async function main(): Promise<void> {
     throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
   }
   process.title = `lbm supervisor ${id}`
+  holdReserve()
 
   const home = homePaths(root)
   const clock = systemClock()
@@ -133,6 +135,7 @@ async function main(): Promise<void> {
         keeper?.[Symbol.dispose]()
         const left = server
         server = undefined
+        ownership?.[Symbol.dispose]()
         ownership = undefined
         // The answer to whoever asked for the upgrade goes first.
         setImmediate(() => void left?.[Symbol.asyncDispose]())
@@ -146,6 +149,8 @@ async function main(): Promise<void> {
       pid: process.pid,
       pidStart: pidStart(process.pid),
       version: __LBM_VERSION__,
+      clock,
+      onFailed: (message) => log('ownership.not-written', { message }),
     })
     recordProcesses()
     const keeping = keepDaemon({

@@ -3,41 +3,88 @@
 import { renameSync, rmSync, writeFileSync } from 'node:fs'
 
 import type { InstanceState } from '../../src/contract/instance.ts'
+import { after, type Clock } from '../kernel/clock.ts'
+
+/** The counters are for the one that comes after a loss of all processes at once. */
+export type OwnedInstance = Pick<
+  InstanceState,
+  'app' | 'id' | 'pid' | 'pidStart' | 'restarts' | 'unstableRestarts'
+>
 
 export interface Ownership {
   id: string
   pid: number
   pidStart: number
   version: string
-  instances: { app: string; id: number; pid: number; pidStart: number }[]
+  instances: OwnedInstance[]
 }
 
-export interface OwnershipFile {
+/** Disposing it leaves the file, to a successor. */
+export interface OwnershipFile extends Disposable {
   /** Writes only when a process came or went. */
   update(reports: readonly InstanceState[]): void
   remove(): void
 }
 
-/** Written by rename but not synced: after a power cut none of the processes is there any more. */
-export function ownershipFile(path: string, self: Omit<Ownership, 'instances'>): OwnershipFile {
-  let last = ''
-  const write = (instances: Ownership['instances']): void => {
-    const text = JSON.stringify({ ...self, instances })
-    if (text === last) return
+export interface OwnershipFileOptions extends Omit<Ownership, 'instances'> {
+  clock: Clock
+  onFailed: (message: string) => void
+}
+
+const RETRY_MS = 1000
+
+/**
+ * Written by rename but not synced: after a power cut none of the processes is there any more.
+ * A write that fails is tried again: no app ends since the disk is full.
+ */
+export function ownershipFile(
+  path: string,
+  { clock, onFailed, ...self }: OwnershipFileOptions,
+): OwnershipFile {
+  let written = ''
+  let wanted = ''
+  let retry: Disposable | undefined
+
+  function write(): void {
+    retry?.[Symbol.dispose]()
+    retry = undefined
+    if (wanted === written) return
     const temporary = `${path}.${self.pid}`
-    writeFileSync(temporary, `${text}\n`, { mode: 0o600 })
-    renameSync(temporary, path)
-    last = text
+    try {
+      writeFileSync(temporary, `${wanted}\n`, { mode: 0o600 })
+      renameSync(temporary, path)
+      written = wanted
+    } catch (error) {
+      onFailed((error as Error).message)
+      retry = clock.at(after(clock.now(), RETRY_MS), write)
+    }
   }
-  write([])
+
+  function put(instances: Ownership['instances']): void {
+    wanted = JSON.stringify({ ...self, instances })
+    if (wanted !== written && retry === undefined) write()
+  }
+
+  put([])
   return {
     update(reports) {
-      write(
+      put(
         reports
           .filter(({ pid }) => pid !== 0)
-          .map(({ app, id, pid, pidStart }) => ({ app, id, pid, pidStart })),
+          .map(({ app, id, pid, pidStart, restarts, unstableRestarts }) => ({
+            app,
+            id,
+            pid,
+            pidStart,
+            restarts,
+            unstableRestarts,
+          })),
       )
     },
-    remove: () => rmSync(path, { force: true }),
+    remove() {
+      retry?.[Symbol.dispose]()
+      rmSync(path, { force: true })
+    },
+    [Symbol.dispose]: () => retry?.[Symbol.dispose](),
   }
 }

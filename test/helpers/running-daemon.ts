@@ -42,7 +42,10 @@ export interface RunningDaemon extends AsyncDisposable {
 const hello = { protocol: PROTOCOL, version: 'test', role: 'cli', pid: process.pid } as const
 const CALL_MS = 60_000
 
-export async function startDaemon(): Promise<RunningDaemon> {
+/** @param env of the daemon, beside the test's own; made from the home */
+export async function startDaemon(
+  env: (home: HomePaths) => Record<string, string> = () => ({}),
+): Promise<RunningDaemon> {
   const temporary = tempHome()
   const home = temporary.paths
 
@@ -72,7 +75,7 @@ export async function startDaemon(): Promise<RunningDaemon> {
     spawn: () =>
       spawn(process.execPath, [join(DIST, 'daemon.cjs')], {
         detached: true,
-        env: { ...process.env, LBM_HOME: home.root },
+        env: { ...process.env, ...env(home), LBM_HOME: home.root },
         stdio: ['ignore', 'ignore', 'pipe'],
       }),
     async answers() {

@@ -32,7 +32,18 @@ export function savedListMethods(
 
   async function save(apps: readonly AppRecord[]): Promise<void> {
     const lines = apps.map((app) => formatRecord(app, control.lasting))
-    await writeFileAtomic(home.saved, formatState(0, lines), { backup: `${home.saved}.bak` })
+    try {
+      await writeFileAtomic(home.saved, formatState(0, lines), { backup: `${home.saved}.bak` })
+    } catch (error) {
+      throw new LbmError(
+        'OPERATION_FAILED',
+        `The list could not be saved to ${home.saved}: ${(error as Error).message}`,
+        {
+          cause: error,
+          hint: 'make room or mend the folder; the list saved before is still there',
+        },
+      )
+    }
   }
 
   return {

@@ -1,0 +1,171 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+import { expect, test } from 'vitest'
+
+import { isLbmError } from '../../../src/contract/errors.ts'
+import type { InstanceView } from '../../../src/contract/instance.ts'
+import { printFigure } from '../../helpers/figures.ts'
+import { freePort } from '../../helpers/free-port.ts'
+import { processesOf } from '../../helpers/processes.ts'
+import { seededRandom } from '../../helpers/random.ts'
+import {
+  cluster,
+  fixtureSpec,
+  type RunningDaemon,
+  startDaemon,
+} from '../../helpers/running-daemon.ts'
+import { until } from '../../helpers/until.ts'
+
+const PRELOAD = fileURLToPath(new URL('../../helpers/faults.cjs', import.meta.url))
+const SEED = Number(process.env['LBM_TEST_SEED'] ?? 11)
+const COMMANDS = Number(process.env['LBM_TEST_COMMANDS'] ?? 200)
+const PROBABILITY = 0.02
+/** Longer than any command's own limit here: one that takes more hangs. */
+const BOUND_MS = 60_000
+const NAMES = ['web', 'api', 'fork'] as const
+
+interface Counts {
+  done: number
+  failed: Map<string, number>
+  slowestMs: number
+}
+
+const control = (daemon: RunningDaemon): string => `${daemon.home.root}.faults`
+
+async function command(
+  daemon: RunningDaemon,
+  random: () => number,
+  port: number,
+): Promise<unknown> {
+  const name = NAMES[Math.floor(random() * NAMES.length)] ?? 'web'
+  const selectors = [name]
+  const given = {
+    killTimeoutMs: 1000,
+    listenTimeoutMs: 3000,
+    drainTimeoutMs: 2000,
+    drainIdleMs: 20,
+    name,
+  }
+  const spec = fixtureSpec('http.cjs', {
+    ...(name === 'fork' ? { env: { PORT: String(port + 2) } } : {}),
+    ...(name === 'web' ? cluster(2, port) : {}),
+    ...(name === 'api' ? cluster(1, port + 1) : {}),
+    ...given,
+  })
+  const choices: (() => Promise<unknown>)[] = [
+    () => daemon.call('app.start', { spec, force: false, wait: true }),
+    () => daemon.call('app.startExisting', { selectors, wait: true }),
+    () => daemon.call('app.restart', { selectors, wait: true, rolling: random() < 0.5 }),
+    () => daemon.call('app.reload', { selectors, supersede: false, rollback: false }),
+    () => daemon.call('app.stop', { selectors }),
+    () => daemon.call('app.scale', { selector: name, to: random() < 0.5 ? '2' : '1', wait: true }),
+    () => daemon.call('app.list', {}),
+    () => daemon.call('app.describe', { selectors: ['all'] }),
+    () => daemon.call('state.save', { force: true }),
+    () => daemon.call('logs.reopen', {}),
+    () => daemon.call('app.delete', { selectors }),
+  ]
+  const chosen = choices[Math.floor(random() * choices.length)]
+  return await bounded(`${String(chosen)} of ${name}`, chosen?.() ?? Promise.resolve())
+}
+
+/** What a command does that finds no daemon. */
+async function ensureDaemon(daemon: RunningDaemon): Promise<void> {
+  await until(async () => {
+    const answers = await daemon.call('daemon.ping', {}).then(
+      () => true,
+      () => undefined,
+    )
+    if (answers === undefined) daemon.spawn().unref()
+    return answers
+  }, BOUND_MS)
+}
+
+async function bounded<T>(name: string, what: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(
+      () => reject(new Error(`${name} hangs: no end after ${BOUND_MS} ms`)),
+      BOUND_MS,
+    )
+  })
+  try {
+    return await Promise.race([what, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+async function underFaults(daemon: RunningDaemon, port: number): Promise<Counts> {
+  const random = seededRandom(SEED)
+  const counts: Counts = { done: 0, failed: new Map(), slowestMs: 0 }
+  for (let turn = 0; turn < COMMANDS; turn += 1) {
+    const started = performance.now()
+    try {
+      await command(daemon, random, port)
+      counts.done += 1
+    } catch (error) {
+      if (!isLbmError(error)) throw error
+      counts.failed.set(error.code, (counts.failed.get(error.code) ?? 0) + 1)
+      if (error.code === 'DAEMON_UNREACHABLE') await ensureDaemon(daemon)
+    }
+    counts.slowestMs = Math.max(counts.slowestMs, performance.now() - started)
+  }
+  return counts
+}
+
+function parentOf(pid: number): string | undefined {
+  return /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+}
+
+const isSettled = ({ phase }: InstanceView): boolean =>
+  ['ready', 'stopped', 'errored'].includes(phase)
+
+test(
+  `${COMMANDS} commands while system calls fail by chance (seed ${SEED}): each ends, and all is well afterwards`,
+  { timeout: 240_000 },
+  async () => {
+    await using daemon = await startDaemon(({ root }) => ({
+      NODE_OPTIONS: `--require ${PRELOAD}`,
+      LBM_FAULTS: `${root}.faults`,
+    }))
+    const file = control(daemon)
+    const port = await freePort()
+    try {
+      writeFileSync(file, JSON.stringify({ seed: SEED, probability: PROBABILITY }))
+      const counts = await underFaults(daemon, port)
+      rmSync(file)
+      const faults = readFileSync(`${file}.log`, 'utf8').trim().split('\n')
+      const failed = [...counts.failed].map(([code, count]) => `${count} ${code}`).join(', ')
+      printFigure(
+        `seed ${SEED}: ${faults.length} faults in ${new Set(faults.map((line) => line.split(' ')[1])).size} processes; ${counts.done} commands succeeded, failed: ${failed}; the slowest took ${Math.round(counts.slowestMs)} ms`,
+      )
+      expect(faults.length).toBeGreaterThan(COMMANDS / 10)
+
+      await ensureDaemon(daemon)
+      const list = await daemon.listed((views) => views.every(isSettled))
+      for (const name of new Set(list.map((view) => view.name)))
+        await daemon.call('app.restart', { selectors: [name], wait: true, rolling: false })
+      const after = await daemon.listed((views) => views.every(({ phase }) => phase === 'ready'))
+      expect(after.map(({ id }) => id)).toEqual(list.map(({ id }) => id))
+      await until(
+        () =>
+          processesOf(daemon.home.root).filter(({ command: line }) => line.includes('http.cjs'))
+            .length === after.length || undefined,
+      )
+      await daemon.call('daemon.kill', {})
+      await until(() => processesOf(daemon.home.root).length === 0 || undefined)
+    } catch (error) {
+      const log = `${daemon.log().slice(-20_000)}\n${readFileSync(`${file}.log`, 'utf8').slice(-4000)}`
+      const processes = processesOf(daemon.home.root).map(
+        ({ pid, command: line }) => `${pid} of ${parentOf(pid)}: ${line}`,
+      )
+      const list = JSON.stringify(await daemon.list().catch(String))
+      throw new Error([log, list, ...processes].join('\n'), { cause: error })
+    } finally {
+      rmSync(file, { force: true })
+      rmSync(`${file}.log`, { force: true })
+    }
+  },
+)
