@@ -25,8 +25,7 @@ function install() {
       looked = now
       try {
         const read = JSON.parse(readFileSync(control, 'utf8'))
-        if (settings === undefined)
-          state = (read.seed ^ role.length) >>> 0
+        if (settings === undefined) state = (read.seed ^ role.length) >>> 0
         settings = read
       } catch {
         settings = { probability: 0, seed: settings?.seed ?? 0 }
