@@ -7,6 +7,7 @@ import { expect, test } from 'vitest'
 import { type Cli, newCli } from '../helpers/cli.ts'
 import { type Fence, fencesOf, readPage, ROOT } from '../helpers/doc-pages.ts'
 import { freePort } from '../helpers/free-port.ts'
+import { tempHome } from '../helpers/temp-home.ts'
 
 const README = fencesOf(readPage('README.md'))
 const [firstCommand, glance, withFile] = README.filter(({ info }) => info === 'sh run')
