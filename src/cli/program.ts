@@ -7,6 +7,7 @@ import { LbmError } from '../contract/errors.ts'
 import type { Cli } from './cli.ts'
 import { addAliasPm2 } from './commands/alias-pm2.ts'
 import { addApply } from './commands/apply.ts'
+import { addAttach } from './commands/attach.ts'
 import { addBalance } from './commands/balance.ts'
 import { addCompletion } from './commands/completion.ts'
 import { addDescribe } from './commands/describe.ts'
@@ -26,6 +27,7 @@ import { addPing } from './commands/ping.ts'
 import { addPlan } from './commands/plan.ts'
 import { addProxy } from './commands/proxy.ts'
 import { addReload } from './commands/reload.ts'
+import { addReport } from './commands/report.ts'
 import { addReset } from './commands/reset.ts'
 import { addRestart } from './commands/restart.ts'
 import { addRun } from './commands/run.ts'
@@ -34,6 +36,7 @@ import { addSave } from './commands/save.ts'
 import { addScale } from './commands/scale.ts'
 import { addSend } from './commands/send.ts'
 import { addServe } from './commands/serve.ts'
+import { addSettings } from './commands/settings.ts'
 import { addSignal } from './commands/signal.ts'
 import { addStart } from './commands/start.ts'
 import { addDelete, addStop } from './commands/stop.ts'
@@ -64,13 +67,14 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addProxy,
       addSignal,
       addSend,
+      addAttach,
       addReset,
     ],
   ],
   ['Look:', [addList, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
   ['Logs and state:', [addFlush, addSave]],
   ['Move over from PM2:', [addImport, addAliasPm2]],
-  [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addCompletion]],
+  [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addSettings, addReport, addCompletion]],
 ]
 
 export function createProgram(cli: Cli): Command {

@@ -14,6 +14,11 @@ export function addSave(program: Command, cli: Cli): void {
     .option('--json', 'print where it is kept')
     .action((options: { force?: boolean; json?: boolean }) => runSave(cli, options))
   program
+    .command('cleardump')
+    .description('put an empty list in the place of the saved one, which stays as its backup')
+    .option('--json', 'print where it is kept')
+    .action((options: { json?: boolean }) => runClearDump(cli, options))
+  program
     .command('resurrect')
     .description('start the apps that were saved')
     .option('--no-wait', 'return after the spawn, ready or not')
@@ -30,6 +35,12 @@ export async function runSave(
   const saved = await ask(cli, 'state.save', { force })
   if (json) cli.io.out(JSON.stringify(saved))
   say.info(`Successfully saved in ${saved.path}`)
+}
+
+export async function runClearDump(cli: Cli, { json = false }: { json?: boolean }): Promise<void> {
+  const cleared = await askStarting(cli, 'state.clear', {})
+  if (json) cli.io.out(JSON.stringify(cleared))
+  else (await sayFor(cli)).info(`Successfully created ${cleared.path}`)
 }
 
 export async function runResurrect(

@@ -1,6 +1,8 @@
+import { setTimeout as delay } from 'node:timers/promises'
+
 import type { Command } from 'commander'
 
-import { LbmError } from '../../contract/errors.ts'
+import { didYouMean, LbmError } from '../../contract/errors.ts'
 import { formatDuration } from '../../contract/units.ts'
 import { askAbout, type Cli } from '../cli.ts'
 import { sayFor } from '../output/say.ts'
@@ -9,6 +11,8 @@ import { fetchViews, showList } from './list.ts'
 
 /** PM2 waits for ever. */
 const REPLY_TIMEOUT_MS = 10_000
+const ACTION_TRIES = 5
+const ACTION_RETRY_MS = 100
 
 export function addSend(program: Command, cli: Cli): void {
   program
@@ -37,7 +41,7 @@ export async function runSend(cli: Cli, app: string, line: string): Promise<void
 }
 
 /** @throws LbmError APP_NOT_FOUND, or USAGE when a name means several instances */
-async function idOf(cli: Cli, app: string): Promise<number> {
+export async function idOf(cli: Cli, app: string): Promise<number> {
   const views = await fetchViews(cli)
   const named = views.filter(({ name, id }) => name === app || String(id) === app)
   const [first] = named
@@ -46,6 +50,29 @@ async function idOf(cli: Cli, app: string): Promise<number> {
   throw new LbmError('USAGE', `${app} has ${named.length} instances; name one by its id.`, {
     hint: `ids: ${named.map(({ id }) => id).join(', ')}`,
   })
+}
+
+/** Nobody would answer to what nobody registered. @throws LbmError APP_NOT_FOUND, OPERATION_FAILED */
+async function checkAction(cli: Cli, app: string, action: string): Promise<void> {
+  let known = await actionsOf(cli, app)
+  // An app says what it has just after it has said that it is ready.
+  for (let tries = 0; tries < ACTION_TRIES && !known.includes(action); tries += 1) {
+    await delay(ACTION_RETRY_MS)
+    known = await actionsOf(cli, app)
+  }
+  if (known.includes(action)) return
+  throw new LbmError('OPERATION_FAILED', `${app} has not registered an action "${action}".`, {
+    hint:
+      didYouMean(action, known) ??
+      "apps register them by @pm2/io's action(), or an axm:action message",
+  })
+}
+
+async function actionsOf(cli: Cli, app: string): Promise<string[]> {
+  const { apps } = await askAbout(cli, [app], 'app.describe', { selectors: [app] })
+  return apps.flatMap(({ instances }) =>
+    instances.flatMap(({ axmActions }) => axmActions.map(({ action_name: name }) => name)),
+  )
 }
 
 interface TriggerOptions {
@@ -61,6 +88,7 @@ export async function runTrigger(
   { timeout, json = false }: TriggerOptions = {},
 ): Promise<void> {
   const timeoutMs = parseTimeout(timeout) ?? REPLY_TIMEOUT_MS
+  await checkAction(cli, app, action)
   const message = param === undefined ? action : { msg: action, opts: param }
   const { replies, sent } = await askAbout(cli, [app], 'app.message', {
     selectors: [app],
