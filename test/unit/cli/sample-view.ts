@@ -20,7 +20,7 @@ export function sampleView(given: Partial<InstanceView> = {}): InstanceView {
     quickDeaths: 0,
     listening: [],
     notes: [],
-    axmActions: [],
+    axmActions: [{ action_name: 'act' }],
     axmMonitor: {},
     name: 'api',
     namespace: 'default',
