@@ -1,8 +1,8 @@
 /** A plan for people: a line an app, and one for each key that changes. */
 
-import { maskValue } from '../../contract/mask.ts'
 import type { KeyChange, Side } from '../../config/plan/compare-specs.ts'
 import type { AppPlan } from '../../config/plan/plan-apps.ts'
+import { maskValue } from '../../contract/mask.ts'
 import type { Paint, Palette } from './palette.ts'
 
 const ACTION_WIDTH = 9

@@ -74,7 +74,7 @@ function ask(socket, path) {
     let text = ''
     const done = (error, body) => {
       socket.off('data', read).off('close', cut)
-      if (error) reject(error)
+      if (error instanceof Error) reject(error)
       else resolve(body)
     }
     const cut = () => done(new Error('cut off'))
