@@ -54,7 +54,6 @@ export interface AppOptions {
   stickyQuery?: string
   readiness?: string
   maxSurge?: string
-  spare?: string
   slots?: string | true
 }
 
@@ -104,7 +103,6 @@ export function addAppOptions(command: Command): Command {
       '--slots [base]',
       'a stable address an instance for a proxy in front: ports from this one on, or a folder of sockets',
     )
-    .option('--spare <n>', 'preloaded instances that wait to replace one that dies')
   command
     .optionsGroup('When it ends:')
     .option('--no-autorestart', 'leave it ended')

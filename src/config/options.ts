@@ -52,7 +52,6 @@ const PLAIN_KEYS = [
   'gid',
   'readiness',
   'max_surge',
-  'spare',
 ] as const
 
 export function definitionOf(options: GivenOptions): Record<string, unknown> {
