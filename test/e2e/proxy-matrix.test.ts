@@ -1,6 +1,7 @@
 /** What happens to instances costs clients behind a proxy nothing: GET and POST, keep-alive and a connection each. */
 
-import { readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
@@ -8,6 +9,15 @@ import { printFigure } from '../helpers/figures.ts'
 import { type Load, startLoad } from '../helpers/load.ts'
 import { type ProxiedWorld, proxiedWorld, PROXIES } from '../helpers/proxied-world.ts'
 import { until } from '../helpers/until.ts'
+
+/** Of each supervisor, as its socket's file says. */
+const supervisorPids = ({ cli }: ProxiedWorld): number[] =>
+  readdirSync(cli.home.runDir)
+    .filter((name) => name.endsWith('.json'))
+    .map(
+      (name) =>
+        (JSON.parse(readFileSync(join(cli.home.runDir, name), 'utf8')) as { pid: number }).pid,
+    )
 
 const SLOTS = ['TCP', 'Unix'] as const
 const CELLS = PROXIES.flatMap((proxy) => SLOTS.map((slots) => ({ proxy, slots })))
@@ -37,7 +47,20 @@ const EVENTS: [string, (world: ProxiedWorld) => Promise<void>][] = [
       await until(async () => (await cli.lbm('ping')).exitCode === 0 || undefined)
     },
   ],
+  [
+    'lbm upgrade',
+    async (world) => {
+      const before = supervisorPids(world)
+      await world.cli.ok('upgrade')
+      await until(() => !supervisorPids(world).some((pid) => before.includes(pid)) || undefined)
+      await until(() => before.every(isGone) || undefined)
+    },
+  ],
 ]
+
+function isGone(pid: number): boolean {
+  return !existsSync(`/proc/${pid}`)
+}
 
 async function warmedUp(world: ProxiedWorld): Promise<Load> {
   const load = startLoad({ port: world.port, slowMs: 60 })
