@@ -30,7 +30,7 @@ export function haproxyBackend(app: ProxiedApp, cookieKey: string): string[] {
       ...timeouts(app),
       // Another server at the first failure, not the same once more.
       'option redispatch 1',
-      `retries ${proxy.retries ?? 3}`,
+      `retries ${proxy.retries ?? Math.max(3, proxy.hosts.length + 2)}`,
       'retry-on conn-failure empty-response response-timeout',
       ...check(app),
       ...(proxy.gzip ? ['compression algo gzip', `compression type ${GZIP_TYPES}`] : []),
@@ -91,6 +91,8 @@ function check({ proxy }: ProxiedApp): string[] {
 function defaultServer(app: ProxiedApp): string {
   const { proxy, keepaliveTimeoutMs } = app
   const { check: probe, agentCheck, slowStartMs, maxFails, failTimeoutMs } = proxy
+  // A dead server has the fewest connections: until it is called down, each retry would go to it again.
+  const errorLimit = maxFails ?? (proxy.hosts.length > 0 ? 1 : 0)
   return [
     'default-server',
     'check',
@@ -99,9 +101,9 @@ function defaultServer(app: ProxiedApp): string {
     ...(failTimeoutMs === undefined ? [] : [`downinter ${duration(failTimeoutMs)}`]),
     `rise ${probe?.rise ?? 2}`,
     `fall ${probe?.fall ?? 2}`,
-    ...(maxFails === undefined || maxFails === 0
+    ...(errorLimit === 0
       ? []
-      : ['observe layer4', `error-limit ${maxFails}`, 'on-error mark-down']),
+      : ['observe layer4', `error-limit ${errorLimit}`, 'on-error mark-down']),
     ...(slowStartMs === undefined ? [] : [`slowstart ${duration(slowStartMs)}`]),
     ...(agentCheck === undefined
       ? []
@@ -153,8 +155,6 @@ function hostServer(
     `weight ${weight * WEIGHT_STEP}`,
     ...agent(app, address, `:${port}`),
     ...(backup ? ['backup'] : []),
-    // A cable that is cut tells nobody: what was sent there waits for nothing.
-    'on-marked-down shutdown-sessions',
   ].join(' ')
 }
 
