@@ -7,6 +7,8 @@ const MARGIN_MS = 30_000
 const MAX_MS = 24 * 3600 * 1000
 
 export function startBudgetMs(spec: AppSpec): number {
+  // Whoever waits for a job waits for its end.
+  if (spec.job !== undefined) return MAX_MS
   return capped(bootMs(spec) + endMs(spec))
 }
 
@@ -16,6 +18,7 @@ export function stopBudgetMs(spec: AppSpec): number {
 
 /** One instance after another, at worst. */
 export function rolloutBudgetMs(spec: AppSpec, instances: number): number {
+  if (spec.job !== undefined) return MAX_MS
   const each = bootMs(spec) + endMs(spec) + spec.reloadMinUptimeMs
   return capped(each * Math.max(1, instances) + spec.soakMs)
 }

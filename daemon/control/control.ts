@@ -14,7 +14,8 @@ import { converge, type ConvergenceOptions } from './converge.ts'
 import { createCronJobs, type CronJobs } from './cron.ts'
 import { desiredRunning } from './definitions.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
-import { createInstanceCache, type InstanceCache, isAlive } from './instance-cache.ts'
+import { createInstanceCache, type InstanceCache, isActive, isAlive } from './instance-cache.ts'
+import { createJobs } from './jobs/jobs.ts'
 import { createMetrics, type Metrics, type MetricsOptions } from './metrics.ts'
 import { createProxies, type Proxies } from './proxies.ts'
 import type { ActualApp } from './reconcile.ts'
@@ -67,14 +68,11 @@ export interface Control extends Disposable {
 
 export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
-  const cache = createInstanceCache()
-  const instances: InstanceCache = {
-    ...cache,
-    update(state) {
-      cache.update(state)
-      proxies.changed()
-    },
-  }
+  const instances = createInstanceCache((state) => {
+    proxies.changed()
+    const record = state === undefined ? undefined : store.find(state.app)
+    if (state !== undefined && record?.spec.job !== undefined) jobs.changed(record, state)
+  })
   const hub = createEventHub(store.find)
   const reloading = new Set<string>()
 
@@ -129,9 +127,26 @@ export function createControl(options: ControlOptions): Control {
     },
     onSuspended: (key, message) => publish(key, { type: 'watch.suspended', message }),
   })
-  const cron = createCronJobs({ log, restart: (key) => restartRunning(key, 'cron') })
+  const jobs = createJobs({
+    log,
+    instances,
+    supervisors,
+    keep: (record) => learn(record.key, record),
+    skipped(key, message) {
+      log('job.skipped', { app: key, message })
+      publish(key, { type: 'job.skipped', message })
+    },
+  })
+  const cron = createCronJobs({
+    log,
+    async due(key) {
+      const record = store.find(key)
+      if (record?.spec.job === undefined) await restartRunning(key, 'cron')
+      else await jobs.due(record)
+    },
+  })
 
-  type OwnEvent = Extract<LbmEvent, { type: 'watch.restart' | 'watch.suspended' }>
+  type OwnEvent = Extract<LbmEvent, { type: 'watch.restart' | 'watch.suspended' | 'job.skipped' }>
   type Body<E> = E extends unknown ? Omit<E, 'v' | 'atMs' | 'app'> : never
 
   function publish(app: string, body: Body<OwnEvent>): void {
@@ -140,9 +155,11 @@ export function createControl(options: ControlOptions): Control {
 
   async function restartRunning(key: string, by: Requester): Promise<void> {
     const record = store.find(key)
-    const ids = record === undefined ? [] : desiredRunning(record)
+    const ids = record === undefined ? [] : runningOf(record)
     if (record === undefined || ids.length === 0) return
-    const rolling = by === 'cron' || record.spec.mode === 'cluster'
+    const { runtime, mode } = record.spec
+    // A program without the agent cannot share its port with a successor.
+    const rolling = mode === 'cluster' || (by === 'cron' && runtime === 'node')
     const { outcomes } = await supervisors.call(
       record,
       'instances.restart',
@@ -152,6 +169,14 @@ export function createControl(options: ControlOptions): Control {
     for (const { number, result, message } of outcomes.filter(isFailure)) {
       log('restart.failed', { app: key, by, number, result, message })
     }
+  }
+
+  /** A job that is not at work is not to be set to work by a change of files. */
+  function runningOf(record: AppRecord): number[] {
+    const ids = desiredRunning(record)
+    if (record.spec.job === undefined) return ids
+    const active = instances.of(record).filter(isActive)
+    return ids.filter((id) => active.some((state) => state.id === id))
   }
 
   function apply(given: AppRecord): void {
@@ -222,6 +247,7 @@ export function createControl(options: ControlOptions): Control {
       watchers.forget(key)
       cron.forget(key)
       proxies.changed()
+      jobs.forget(key)
     },
     async adopt() {
       const actual = await supervisors.adopt()

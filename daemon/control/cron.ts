@@ -1,4 +1,4 @@
-/** Restarts apps at the times of their `cron_restart`. croner is loaded when the first app has one. */
+/** The times of `cron_restart`: of services to be restarted, of jobs to run. croner is loaded when the first app has one. */
 
 import type { Cron } from 'croner'
 
@@ -9,16 +9,18 @@ import { desiredRunning } from './definitions.ts'
 
 export interface CronJobsOptions {
   log: Log
-  restart: (key: string) => Promise<void>
+  /** Its time has come. */
+  due: (key: string) => Promise<void>
 }
 
 export interface CronJobs extends Disposable {
   /** To be called at each change of an app: its time counts while it should run. */
   sync(record: AppRecord): void
   forget(key: string): void
+  nextRunMs(key: string): number | undefined
 }
 
-interface Job {
+interface Timer {
   spec: string
   /** Undefined while the library loads. */
   cron?: Cron
@@ -39,30 +41,30 @@ export async function checkCron({ cronRestart, cronTimezone, name }: AppSpec): P
   }
 }
 
-export function createCronJobs({ log, restart }: CronJobsOptions): CronJobs {
-  const jobs = new Map<string, Job>()
+export function createCronJobs({ log, due }: CronJobsOptions): CronJobs {
+  const timers = new Map<string, Timer>()
 
   function forget(key: string): void {
-    jobs.get(key)?.cron?.stop()
-    jobs.delete(key)
+    timers.get(key)?.cron?.stop()
+    timers.delete(key)
   }
 
   async function run(key: string): Promise<void> {
-    log('cron.restart', { app: key })
+    log('cron.due', { app: key })
     try {
-      await restart(key)
+      await due(key)
     } catch (error) {
-      log('cron.restart-failed', { app: key, message: (error as Error).message })
+      log('cron.failed', { app: key, message: (error as Error).message })
     }
   }
 
   async function schedule(
     key: string,
-    job: Job,
+    timer: Timer,
     { cronRestart = '', cronTimezone }: AppSpec,
   ): Promise<void> {
     const cron = await createCron(cronRestart, cronTimezone, () => run(key))
-    if (jobs.get(key) === job) job.cron = cron
+    if (timers.get(key) === timer) timer.cron = cron
     else cron.stop()
   }
 
@@ -71,18 +73,19 @@ export function createCronJobs({ log, restart }: CronJobsOptions): CronJobs {
       const { key, spec } = record
       const isWanted = spec.cronRestart !== undefined && desiredRunning(record).length > 0
       const wanted = isWanted ? JSON.stringify([spec.cronRestart, spec.cronTimezone]) : undefined
-      if (jobs.get(key)?.spec === wanted) return
+      if (timers.get(key)?.spec === wanted) return
       forget(key)
       if (wanted === undefined) return
-      const job: Job = { spec: wanted }
-      jobs.set(key, job)
-      schedule(key, job, spec).catch((error: unknown) =>
+      const timer: Timer = { spec: wanted }
+      timers.set(key, timer)
+      schedule(key, timer, spec).catch((error: unknown) =>
         log('cron.failed', { app: key, message: (error as Error).message }),
       )
     },
     forget,
+    nextRunMs: (key) => timers.get(key)?.cron?.nextRun()?.getTime(),
     [Symbol.dispose]() {
-      for (const key of jobs.keys()) forget(key)
+      for (const key of timers.keys()) forget(key)
     },
   }
 }

@@ -1,6 +1,6 @@
 /** What the supervisors last said of each instance. */
 
-import type { AppRecord, SlotRecord } from '../../src/contract/app.ts'
+import { type AppRecord, isScheduledJob, type SlotRecord } from '../../src/contract/app.ts'
 import { ALIVE_PHASES, type InstanceState, type InstanceView } from '../../src/contract/instance.ts'
 
 export interface InstanceCache {
@@ -12,14 +12,19 @@ export interface InstanceCache {
   all(): InstanceState[]
 }
 
-export function createInstanceCache(): InstanceCache {
+/** @param changed called after each change, with the state unless it was removed */
+export function createInstanceCache(
+  changed: (state: InstanceState | undefined) => void = () => undefined,
+): InstanceCache {
   const states = new Map<number, InstanceState>()
   return {
     update(state) {
       states.set(state.id, state)
+      changed(state)
     },
     remove(id) {
       states.delete(id)
+      changed(undefined)
     },
     of: (record) =>
       record.slots.map((slot) => {
@@ -51,7 +56,7 @@ function notStarted(record: AppRecord, { id, number, desired }: SlotRecord): Ins
     app: record.key,
     number,
     generation: 1,
-    phase: desired === 'running' ? 'starting' : 'stopped',
+    phase: desired === 'running' && !isScheduledJob(record.spec) ? 'starting' : 'stopped',
     pid: 0,
     pidStart: 0,
     startedAt: 0,

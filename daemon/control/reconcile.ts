@@ -1,6 +1,6 @@
 /** Desired state and what the supervisors say they have → what to do. Pure. */
 
-import type { AppRecord, AppSpec } from '../../src/contract/app.ts'
+import { type AppRecord, type AppSpec, isScheduledJob } from '../../src/contract/app.ts'
 import type { InstanceState, Phase } from '../../src/contract/instance.ts'
 
 export interface ActualApp {
@@ -85,7 +85,9 @@ function actionsFor(record: AppRecord, app: ActualApp | undefined): Action[] {
     const state = stateOf(id)
     return desired === 'stopped' && state !== undefined && !AT_REST.includes(state.phase)
   })
-  const start = idsWhere(({ id, desired }) => desired === 'running' && wasNeverStarted(stateOf(id)))
+  const start = isScheduledJob(record.spec)
+    ? []
+    : idsWhere(({ id, desired }) => desired === 'running' && wasNeverStarted(stateOf(id)))
 
   const isPutNeeded = app === undefined ? start.length > 0 : missing.length > 0
   const actions: Action[] = [

@@ -42,6 +42,12 @@ export function isSelected(selector: string, record: AppRecord): boolean {
   }
 }
 
+/** True where a selector means this app and no group of apps. */
+export function isNamed({ key, spec, slots }: AppRecord, selectors: readonly string[]): boolean {
+  const names = [key, spec.name, spec.script, ...slots.map(({ id }) => String(id))]
+  return selectors.some((selector) => names.includes(selector))
+}
+
 function resolveOne(selector: string, records: readonly AppRecord[]): Selection[] {
   if (selector === 'all') {
     if (records.length === 0) {

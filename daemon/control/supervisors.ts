@@ -1,7 +1,7 @@
 /** All supervisors of a home: who hosts which app, their adoption, and what a replaced one is given. */
 
 import type { UpgradedSupervisor } from '../../src/contract/api.ts'
-import type { AppRecord } from '../../src/contract/app.ts'
+import { type AppRecord, isScheduledJob } from '../../src/contract/app.ts'
 import { isLbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
@@ -143,7 +143,8 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
   async function restore(record: AppRecord, peer: SupervisorPeer): Promise<void> {
     const { key } = record
     const states = instances.of(record)
-    const running = desiredRunning(record)
+    // A run that was cut off is not made up for: the next one is on its schedule.
+    const running = isScheduledJob(record.spec) ? [] : desiredRunning(record)
     const ids = states
       .filter((state) => isActive(state) && running.includes(state.id))
       .map((state) => state.id)

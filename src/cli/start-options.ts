@@ -7,6 +7,8 @@ import { BALANCE_POLICIES } from '../contract/app.ts'
 export interface AppOptions {
   name?: string
   instances?: string
+  type?: string
+  overlap?: string
   namespace?: string
   executeCommand?: boolean
   interpreter?: string
@@ -36,6 +38,7 @@ export interface AppOptions {
   shutdownWithMessage?: boolean
   cron?: string
   cronRestart?: string
+  cronTimezone?: string
   watch?: (string | true)[]
   ignoreWatch?: string[]
   watchDelay?: string
@@ -67,6 +70,7 @@ export function addAppOptions(command: Command): Command {
       '-i, --instances <n>',
       'instances: a number, max (or 0) for one per usable CPU, -1 for one less; a Node program runs as a cluster',
     )
+    .option('--type <type>', 'job: runs to its end and is not started again (default: service)')
     .option('--namespace <name>', 'group of apps that commands can name together')
     .option('-x, --execute-command', 'fork mode, whatever is started')
     .option(
@@ -124,8 +128,13 @@ export function addAppOptions(command: Command): Command {
       '--max-memory-restart <size>',
       'replace an instance that takes this much memory, such as 200M',
     )
-    .option('-c, --cron <pattern>', 'restart by cron pattern; 0 for no more')
+    .option('-c, --cron <pattern>', 'restart by cron pattern, or run a job; 0 for no more')
     .option('--cron-restart <pattern>', 'the same')
+    .option(
+      '--cron-timezone <zone>',
+      "its time zone, such as Europe/Berlin (default: the system's)",
+    )
+    .option('--overlap <policy>', 'job: when its time comes while it runs: skip, queue or kill')
     .option('--no-autostart', 'only register it')
   command
     .optionsGroup('When files change:')

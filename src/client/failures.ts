@@ -55,11 +55,16 @@ function failureOf(apps: readonly AppOutcome[]): LbmError | undefined {
 
 function explainFailure(name: string, { id, result, exit, message }: InstanceOutcome): string {
   const who = `${name} (id ${id})`
-  const what = result === 'timed-out' ? 'was not ready in time' : 'failed to start'
+  const what = result === 'timed-out' ? 'was not ready in time' : failedAt(exit)
   // The supervisor's own words, where it ended it; else how it ended.
   const because = message ?? (exit === undefined ? '' : deathSentence(exit))
   const sentence = because === '' ? `${who} ${what}.` : `${who} ${what}: ${because}`
   return [sentence, ...lastLines(exit)].join('\n')
+}
+
+/** What was ready, or is a job, has started. */
+function failedAt(exit: ExitReason | undefined): string {
+  return exit?.wasReady === true ? 'failed' : 'failed to start'
 }
 
 /** `exit code 1 after 120 ms`, `killed by SIGKILL`, with the exception where there was one. */

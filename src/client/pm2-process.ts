@@ -18,19 +18,23 @@ export interface Pm2ProcessOptions {
   home: HomePaths
   /** False: values of secret-looking variables are masked. */
   reveal: boolean
+  nextRunMs?: number | undefined
 }
 
 export function toPm2Process(
   record: AppRecord,
   view: InstanceView,
-  { home, reveal }: Pm2ProcessOptions,
+  { home, reveal, nextRunMs }: Pm2ProcessOptions,
 ): Pm2Process {
   const status = STATUS_OF[view.phase]
   const isOnline = status === 'online'
   return {
     pid: view.pid,
     name: view.name,
-    pm2_env: pm2Env(record, view, status, home, reveal),
+    pm2_env: {
+      ...pm2Env(record, view, status, home, reveal),
+      lbm: ownFacts(record, view, nextRunMs),
+    },
     pm_id: view.id,
     monit: {
       memory: isOnline ? view.memoryBytes : 0,
@@ -40,7 +44,7 @@ export function toPm2Process(
 }
 
 function pm2Env(
-  { spec, key }: AppRecord,
+  { spec }: AppRecord,
   view: InstanceView,
   status: Status,
   home: HomePaths,
@@ -81,7 +85,6 @@ function pm2Env(
     axm_options: {},
     axm_dynamic: {},
     env,
-    lbm: ownFacts(key, view),
   }
 }
 
@@ -124,9 +127,13 @@ function policyOf(spec: AppSpec): Record<string, unknown> {
 }
 
 /** What PM2 has no field for. */
-function ownFacts(app: string, view: InstanceView): Record<string, unknown> {
+function ownFacts(
+  { key, spec, runs = [] }: AppRecord,
+  view: InstanceView,
+  nextRunMs: number | undefined,
+): Record<string, unknown> {
   return {
-    app,
+    app: key,
     number: view.number,
     generation: view.generation,
     phase: view.phase,
@@ -136,5 +143,9 @@ function ownFacts(app: string, view: InstanceView): Record<string, unknown> {
     notes: view.notes,
     ...(view.lastExit === undefined ? {} : { last_exit: view.lastExit }),
     ...(view.balance === undefined ? {} : { balance: view.balance }),
+    ...(nextRunMs === undefined ? {} : { next_run: nextRunMs }),
+    ...(spec.job === undefined
+      ? {}
+      : { job: { ...spec.job, runs: runs.filter(({ id }) => id === view.id) } }),
   }
 }

@@ -1,6 +1,6 @@
 /** Every key that an app may have, under PM2's name where PM2 has it. The docs of the keys become the JSON schema's. */
 
-import type { BalancePolicy } from '../contract/app.ts'
+import { type BalancePolicy, OVERLAPS } from '../contract/app.ts'
 import {
   count,
   type Count,
@@ -63,6 +63,10 @@ export interface AppKeys {
   interpreter_args: Words
   /** `fork`, or `cluster` for instances that share their ports. Default: `cluster` once `instances` is given for a Node program. */
   exec_mode: OneOf<'fork' | 'cluster' | 'fork_mode' | 'cluster_mode'>
+  /** `job`: runs to its end and is not started again; with `cron_restart` at the times that it says. Default: `service`. */
+  type: OneOf<'service' | 'job'>
+  /** Of a job: what becomes of a scheduled run while the one before goes on: `skip` (default), `queue`, or `kill` the one before. */
+  overlap: OneOf<'skip' | 'queue' | 'kill'>
   /** How many: a number, `max` (or 0) for one per CPU that may be used, or −1 for one less than that. */
   instances: Kind<number | string, number | 'max'>
 
@@ -159,7 +163,7 @@ export interface AppKeys {
   ext: Kind<string | string[], string[]>
   /** `usePolling` for file systems that do not tell of changes; what else PM2 users write here is accepted. */
   watch_options: Kind<Record<string, unknown>, Record<string, unknown>>
-  /** Times to restart at, as cron writes them; 5 fields, or 6 with seconds first. 0 removes it. */
+  /** Times to restart at, or to run a job at, as cron writes them; 5 fields, or 6 with seconds first. 0 removes it. */
   cron_restart: Kind<string | number, string>
   /** Time zone of `cron_restart`, such as `Europe/Berlin`. Default: the system's. */
   cron_timezone: Text
@@ -240,6 +244,8 @@ export const APP_KEYS: AppKeys = {
   interpreter: text('a program such as "python3", or "none"'),
   interpreter_args: words(),
   exec_mode: oneOf(['fork', 'cluster', 'fork_mode', 'cluster_mode']),
+  type: oneOf(['service', 'job']),
+  overlap: oneOf(OVERLAPS),
   instances: instances(),
 
   env: environment(),

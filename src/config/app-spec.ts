@@ -4,7 +4,7 @@ import { realpathSync } from 'node:fs'
 import { userInfo } from 'node:os'
 import { dirname, resolve } from 'node:path'
 
-import type { AppSpec, Mode } from '../contract/app.ts'
+import type { AppSpec, JobSpec, Mode } from '../contract/app.ts'
 import { LbmError } from '../contract/errors.ts'
 import { reusePortProblem } from '../contract/reuse-port.ts'
 import { resolveRunAs } from './accounts.ts'
@@ -83,6 +83,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     ...program,
     ...(command === undefined ? {} : { command }),
     runtime,
+    ...defined('job', jobSpec(app)),
     mode,
     instances: resolveInstances(app.instances ?? 1, context.cpus ?? cpuCount),
     instancesGiven: app.instances !== undefined && app.instances !== 'max' && app.instances !== 0,
@@ -93,11 +94,16 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     ...defined('incrementVar', app.increment_var),
     ...lifecycle(app),
     ...defined('maxMemoryBytes', app.max_memory_restart),
-    hangTimeoutMs: app.hang_timeout ?? DEFAULTS.hangTimeoutMs,
+    // A job may compute for as long as it takes.
+    hangTimeoutMs: app.hang_timeout ?? (app.type === 'job' ? 0 : DEFAULTS.hangTimeoutMs),
     ...defined('maxRequests', app.max_requests),
     ...defined('maxAgeMs', app.max_age),
-    ...defined('startup', probeSpec(app.startup)),
-    ...defined('readiness', probeSpec(app.readiness)),
+    ...(app.type === 'job'
+      ? {}
+      : {
+          ...defined('startup', probeSpec(app.startup)),
+          ...defined('readiness', probeSpec(app.readiness)),
+        }),
     ...defined('liveness', probeSpec(app.liveness)),
     balance,
     maxSurge: app.max_surge ?? 1,
@@ -136,6 +142,7 @@ function modeOf(
 ): { mode: Mode; warnings: string[] } {
   if (app.execute_command === true) return { mode: 'fork', warnings: [] }
   const asked = app.exec_mode?.replace('_mode', '') as Mode | undefined
+  if (app.type === 'job') return { mode: 'fork', warnings: jobWarnings(app) }
   if (asked === 'cluster' && runtime !== 'node') {
     const what = interpreterName === 'none' ? 'a program of its own' : `run by ${interpreterName}`
     const warning = `a cluster is for Node programs and ${app.script} is ${what}: it runs in fork mode, each instance on a port of its own`
@@ -153,6 +160,27 @@ function realPath(path: string): string | undefined {
   } catch {
     return undefined // it goes missing between two looks: the start will say so
   }
+}
+
+function jobSpec({ type, overlap = 'skip' }: CheckedApp): JobSpec | undefined {
+  return type === 'job' ? { overlap } : undefined
+}
+
+const OF_SERVICES = [
+  'wait_ready',
+  'readiness',
+  'startup',
+  'autorestart',
+  'restart',
+  'max_restarts',
+  'balance',
+  'leader',
+] as const
+
+/** A job is never ready: it ends. */
+function jobWarnings(app: CheckedApp): string[] {
+  const given = OF_SERVICES.filter((key) => app[key] !== undefined && app[key] !== false)
+  return given.map((key) => `"${key}" says nothing to a job`)
 }
 
 type Lifecycle = Pick<
@@ -174,10 +202,11 @@ type Lifecycle = Pick<
 >
 
 function lifecycle(app: CheckedApp): Lifecycle {
+  const isJob = app.type === 'job'
   return {
     autostart: app.autostart ?? true,
-    autorestart: app.autorestart ?? app.restart !== 'never',
-    restart: app.restart ?? (app.autorestart === false ? 'never' : 'always'),
+    autorestart: !isJob && (app.autorestart ?? app.restart !== 'never'),
+    restart: isJob ? 'never' : (app.restart ?? (app.autorestart === false ? 'never' : 'always')),
     ...defined('maxRestarts', app.max_restarts),
     minUptimeMs: app.min_uptime ?? DEFAULTS.minUptimeMs,
     restartDelayMs: app.restart_delay ?? 0,
@@ -189,7 +218,7 @@ function lifecycle(app: CheckedApp): Lifecycle {
     shutdownWithMessage: app.shutdown_with_message ?? false,
     treekill: app.treekill ?? true,
     listenTimeoutMs: app.listen_timeout || DEFAULTS.listenTimeoutMs,
-    waitReady: app.wait_ready ?? false,
+    waitReady: !isJob && (app.wait_ready ?? false),
   }
 }
 

@@ -14,6 +14,8 @@ export type Selectors = string[]
 export interface AppDetail {
   record: AppRecord
   instances: InstanceView[]
+  /** When its schedule restarts or runs it next. */
+  nextRunMs?: number
 }
 
 export interface DaemonInfo {

@@ -65,6 +65,13 @@ export interface EnvReferences {
   values: Record<string, EnvReference>
 }
 
+export const OVERLAPS = ['skip', 'queue', 'kill'] as const
+
+export interface JobSpec {
+  /** What becomes of a scheduled run while the one before goes on. */
+  overlap: (typeof OVERLAPS)[number]
+}
+
 export type RestartPolicy = 'always' | 'on-failure' | 'never'
 
 export interface AppSpec {
@@ -96,6 +103,8 @@ export interface AppSpec {
   /** Version of the interpreter when it is Node, e.g. `20.20.2`. */
   nodeVersion?: string
 
+  /** Set for what runs to its end and is not started again. */
+  job?: JobSpec
   mode: Mode
   instances: number
   /** True when the user gave a count; log file names depend on it, as in PM2. */
@@ -209,6 +218,29 @@ export interface AppRecord {
   /** First port of its slots, where the app left the choice to the daemon. */
   slotBase?: number
   createdAt: number
+  /** The last ends of a job, newest first; at most `MAX_RUNS`. */
+  runs?: RunRecord[]
+}
+
+export const MAX_RUNS = 20
+
+/** One process of a job, from its start to its end. */
+export interface RunRecord {
+  id: number
+  number: number
+  pid: number
+  startedAtMs: number
+  durationMs: number
+  code: number | null
+  signal: string | null
+  result: 'completed' | 'failed' | 'stopped'
+  /** Why it failed, where that is known. */
+  message?: string
+}
+
+/** It runs at the times of its schedule, and between them it is at rest. */
+export function isScheduledJob({ job, cronRestart }: AppSpec): boolean {
+  return job !== undefined && cronRestart !== undefined
 }
 
 export interface SlotRecord {
@@ -216,5 +248,6 @@ export interface SlotRecord {
   id: number
   /** 0 … N−1; kept by a replacement. */
   number: number
+  /** Of a job with a schedule: whether the schedule holds. */
   desired: 'running' | 'stopped'
 }

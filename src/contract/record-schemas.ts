@@ -7,6 +7,7 @@ import {
   type AppSpec,
   BALANCE_POLICIES,
   type BalanceSpec,
+  OVERLAPS,
   type ProbeSpec,
 } from './app.ts'
 import type { InstanceState } from './instance.ts'
@@ -133,6 +134,7 @@ export const appSpec: SchemaOf<AppSpec> = v.object({
   interpreterArgs: v.array(text),
   runtime: v.picklist(['node', 'other']),
   nodeVersion: v.exactOptional(text),
+  job: v.exactOptional(v.object({ overlap: v.picklist(OVERLAPS) })),
   mode: v.picklist(['fork', 'cluster']),
   instances: count,
   instancesGiven: v.boolean(),
@@ -196,6 +198,21 @@ export const appRecord: SchemaOf<AppRecord> = v.object({
   listens: v.boolean(),
   slotBase: v.exactOptional(count),
   createdAt: finite,
+  runs: v.exactOptional(
+    v.array(
+      v.object({
+        id: count,
+        number: count,
+        pid: count,
+        startedAtMs: finite,
+        durationMs: finite,
+        code: v.nullable(finite),
+        signal: v.nullable(text),
+        result: v.picklist(['completed', 'failed', 'stopped']),
+        message: v.exactOptional(text),
+      }),
+    ),
+  ),
 })
 
 /** Only the identity is looked into: the rest comes from a process of ours and goes back to one. */

@@ -8,7 +8,16 @@ import type { ExitReason, InstanceState, Requester } from './instance.ts'
 export interface InstanceOutcome {
   id: number
   number: number
-  result: 'ready' | 'started' | 'completed' | 'stopped' | 'failed' | 'timed-out' | 'superseded'
+  /** `scheduled`: a job that runs when its time comes. */
+  result:
+    | 'ready'
+    | 'started'
+    | 'completed'
+    | 'stopped'
+    | 'scheduled'
+    | 'failed'
+    | 'timed-out'
+    | 'superseded'
   /** Set for `failed` and `timed-out`. */
   exit?: ExitReason
   message?: string

@@ -24,7 +24,12 @@ export function inspectMethods(control: Control): Methods {
       control.metrics.noteInterest()
       const apps = selectionsOf(control, selectors).map(({ record, ids }): AppDetail => {
         const instances = viewsOf(control, record).filter(({ id }) => ids.includes(id))
-        return { record: reveal ? record : maskRecord(record), instances }
+        const nextRunMs = control.cron.nextRunMs(record.key)
+        return {
+          record: reveal ? record : maskRecord(record),
+          instances,
+          ...(nextRunMs === undefined ? {} : { nextRunMs }),
+        }
       })
       return { apps }
     },

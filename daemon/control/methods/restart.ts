@@ -1,7 +1,7 @@
 /** `app.restart`, `app.reload`, `app.abortReload`. */
 
 import type { DaemonApi } from '../../../src/contract/api.ts'
-import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
+import { type AppRecord, type AppSpec, isScheduledJob } from '../../../src/contract/app.ts'
 import { isLbmError, LbmError } from '../../../src/contract/errors.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { InstanceOutcome, RolloutOutcome } from '../../../src/contract/supervisor.ts'
@@ -10,7 +10,7 @@ import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
 import { type Change, redefine, withDesired } from '../definitions.ts'
 import { isAlive } from '../instance-cache.ts'
-import type { Selection } from '../selectors.ts'
+import { isNamed, type Selection } from '../selectors.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
 import type { Store } from '../store.ts'
 import { redefineApp } from './redefine.ts'
@@ -42,6 +42,8 @@ export function restartMethods(control: Control): Methods {
     if (change.record === record && supervisors.hosts(key)) control.apply(next)
     else await redefineApp(control, record, next, change.removed)
 
+    if (isScheduledJob(next.spec) && definitions.specs !== undefined)
+      return allWith(next, wanted, 'scheduled')
     const budgetMs = rolloutBudgetMs(next.spec, wanted.length)
     const restarting = supervisors.call(
       next,
@@ -74,6 +76,14 @@ export function restartMethods(control: Control): Methods {
   ): Promise<{ rollout?: RolloutOutcome; outcomes?: InstanceOutcome[] }> {
     const { key } = record
     const change = redefined(record, definitions, store.allocateId)
+    const isJob = record.spec.job !== undefined || change.record.spec.job !== undefined
+    if (isJob) {
+      // What it runs next is new in any case; a new definition of one without a schedule is one more run.
+      if (definitions.specs === undefined) return { outcomes: [] }
+      return {
+        outcomes: await restart({ record, ids }, { wait: true, rolling: false }, definitions),
+      }
+    }
     const isMoved = supervisors.idOf(record) !== supervisors.idOf(change.record)
     if (isMoved || !supervisors.hosts(key) || !instances.of(record).some(isAlive)) {
       return {
@@ -122,9 +132,11 @@ export function restartMethods(control: Control): Methods {
     async 'app.restart'({ selectors, wait, rolling, ...definitions }) {
       const selections = selectionsOf(control, selectors)
       await checkDefinitions(store, definitions)
-      const apps = await forEachApp(control, selections, (selection) =>
-        restart(selection, { wait, rolling }, definitions),
-      )
+      const apps = await forEachApp(control, selections, async (selection) => {
+        const { record } = selection
+        const isMeant = record.spec.job === undefined || isNamed(record, selectors)
+        return isMeant ? await restart(selection, { wait, rolling }, definitions) : []
+      })
       return { apps }
     },
 

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises'
 
 import type { DaemonApi } from '../../../src/contract/api.ts'
-import type { AppRecord } from '../../../src/contract/app.ts'
+import { type AppRecord, isScheduledJob } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import { writeFileAtomic } from '../../kernel/atomic-file.ts'
@@ -78,6 +78,7 @@ export function savedListMethods(
           'stopped',
         )
         if (running.length === 0) return others
+        if (isScheduledJob(spec)) return [...allWith(record, running, 'scheduled'), ...others]
         const params = { key, ids: running, wait, rollBack: false }
         const { outcomes } = await supervisors.call(
           record,

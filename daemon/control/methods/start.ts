@@ -1,7 +1,7 @@
 /** `app.start` and `app.startExisting`. */
 
 import type { AppOutcome, DaemonApi } from '../../../src/contract/api.ts'
-import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
+import { type AppRecord, type AppSpec, isScheduledJob } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
 import type { InstanceState } from '../../../src/contract/instance.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
@@ -9,9 +9,11 @@ import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import { startBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
-import { freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
+import { desiredRunning, freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
 import { isActive } from '../instance-cache.ts'
+import { isNamed } from '../selectors.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
+import { idsOf } from '../state-format.ts'
 import { redefineApp } from './redefine.ts'
 import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
 
@@ -44,15 +46,11 @@ export function startMethods(
   /** All or nothing: when one is not ready, all are stopped, and stay so after a boot. */
   async function startAll(record: AppRecord, wait: boolean): Promise<InstanceOutcome[]> {
     const { key, spec } = record
-    const ids = record.slots.filter(({ desired }) => desired === 'running').map(({ id }) => id)
-    if (ids.length === 0)
-      return allWith(
-        record,
-        record.slots.map(({ id }) => id),
-        'stopped',
-      )
+    const ids = desiredRunning(record)
+    if (ids.length === 0) return allWith(record, idsOf(record), 'stopped')
+    if (isScheduledJob(spec)) return allWith(record, ids, 'scheduled')
     await supervisors.put(record)
-    const params = { key, ids, wait, rollBack: true }
+    const params = { key, ids, wait, rollBack: spec.job === undefined }
     const { outcomes } = await supervisors.call(
       record,
       'instances.start',
@@ -102,6 +100,8 @@ export function startMethods(
         selectionsOf(control, selectors),
         async ({ record, ids }) => {
           const { key, spec } = record
+          // A job runs when it is meant, not when everything is started.
+          if (spec.job !== undefined && !isNamed(record, selectors)) return []
           const states = instances.of(record)
           const serving = states.filter(isServing).map(({ id }) => id)
           const others = allWith(
@@ -113,7 +113,8 @@ export function startMethods(
           if (wanted.length === 0) return others
           control.apply(withDesired(currentRecord(control, key), wanted, 'running'))
           control.watchers.resume(key)
-          const params = { key, ids: wanted, wait, rollBack: !states.some(isActive) }
+          const rollBack = spec.job === undefined && !states.some(isActive)
+          const params = { key, ids: wanted, wait, rollBack }
           const { outcomes } = await supervisors.call(
             record,
             'instances.start',

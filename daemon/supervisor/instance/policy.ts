@@ -8,6 +8,7 @@ const MARGIN_MS = 1000
 /** @param listens a generation of the app has listened before */
 export function policyOf(spec: AppSpec, listens: boolean): InstancePolicy {
   return {
+    isJob: spec.job !== undefined,
     autorestart: spec.autorestart,
     restart: spec.restart,
     maxRestarts: spec.maxRestarts,
@@ -19,7 +20,7 @@ export function policyOf(spec: AppSpec, listens: boolean): InstancePolicy {
     listenTimeoutMs: Math.max(spec.listenTimeoutMs, startupBudgetMs(spec)),
     waitReady: spec.waitReady,
     hasReadinessProbe: spec.readiness !== undefined || spec.startup !== undefined,
-    canDrain: spec.runtime === 'node',
+    canDrain: spec.runtime === 'node' && spec.job === undefined,
     drainIdleMs: spec.drainIdleMs,
     drainTimeoutMs: spec.drainTimeoutMs,
     listens,

@@ -242,6 +242,8 @@ export function createRunner(options: RunnerOptions): Runner {
       options,
     )
     if (process === undefined) return
+    // Nobody waits for a job to be ready: what guards it begins at once.
+    if (spec.job !== undefined) process.health.becameReady()
     announce({ type: 'instance.started', id, number, pid: process.child.pid, generation })
   }
 
@@ -279,7 +281,8 @@ export function createRunner(options: RunnerOptions): Runner {
         fail,
         async replace(by, message) {
           // Beside one that serves it is not needed; and only Node can share its port with a successor.
-          if (inService && ofSpec.runtime === 'node') return options.replace(by, message)
+          const mayHaveOneBeside = ofSpec.runtime === 'node' && ofSpec.job === undefined
+          if (inService && mayHaveOneBeside) return options.replace(by, message)
           fail(by, message, !inService)
           return true
         },

@@ -70,6 +70,8 @@ export interface Instance {
 
 /** What the machine must know of the app; a subset of AppSpec and what was learnt. */
 export interface InstancePolicy {
+  /** Its command is answered when it has ended, not when it is ready. */
+  isJob: boolean
   autorestart: boolean
   restart: 'always' | 'on-failure' | 'never'
   maxRestarts: number | undefined

@@ -3,6 +3,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 
 import { LbmError } from '../../../src/contract/errors.ts'
+import { ALIVE_PHASES } from '../../../src/contract/instance.ts'
 import {
   type FromPredecessor,
   type FromSuccessor,
@@ -35,6 +36,13 @@ export interface HandOverOptions {
  */
 export async function handOver(options: HandOverOptions): Promise<{ pid: number }> {
   const { id, program, home, logFd, hosts, clock } = options
+  const job = [...hosts.values()].find(isAtWork)
+  if (job !== undefined) {
+    // Neither to be cut off nor to run twice.
+    throw new LbmError('OPERATION_FAILED', `The job "${job.record().spec.name}" is running.`, {
+      hint: 'type "lbm upgrade" again when it has ended',
+    })
+  }
   const successor = spawn(process.execPath, [program, id, TAKEOVER_FLAG], {
     detached: true,
     cwd: '/',
@@ -63,6 +71,13 @@ export async function handOver(options: HandOverOptions): Promise<{ pid: number 
   options.leaveName()
   void retire(hosts, line).then(options.exit)
   return { pid: successor.pid ?? 0 }
+}
+
+function isAtWork(host: AppHost): boolean {
+  return (
+    host.record().spec.job !== undefined &&
+    host.reports().some(({ phase }) => ALIVE_PHASES.includes(phase))
+  )
 }
 
 function sendApp(line: Line, host: AppHost): void {

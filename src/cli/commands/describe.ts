@@ -30,8 +30,8 @@ export async function runDescribe(
   const { apps } = await askAbout(cli, selectors, 'app.describe', { selectors, reveal })
   const home = homeOf(cli)
   if (json) {
-    const processes = apps.flatMap(({ record, instances }) =>
-      instances.map((view) => toPm2Process(record, view, { home, reveal })),
+    const processes = apps.flatMap(({ record, instances, nextRunMs }) =>
+      instances.map((view) => toPm2Process(record, view, { home, reveal, nextRunMs })),
     )
     cli.io.out(JSON.stringify(processes, null, 2))
     return
@@ -39,8 +39,9 @@ export async function runDescribe(
   if (cli.silent) return
   const { describeInstance } = await import('../output/describe-instance.ts')
   const palette = await paletteFor(cli.io)
-  for (const { record, instances } of apps) {
+  const nowMs = Date.now()
+  for (const { record, instances, nextRunMs } of apps) {
     for (const view of instances)
-      cli.io.out(describeInstance(record, view, { home, palette, reveal, nowMs: Date.now() }))
+      cli.io.out(describeInstance(record, view, { home, palette, reveal, nowMs, nextRunMs }))
   }
 }

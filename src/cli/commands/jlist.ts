@@ -43,8 +43,8 @@ async function pm2Processes(cli: Cli, { reveal = false }: JlistOptions): Promise
   const isPm2 = isAsPm2(cli.io.env)
   const shows = reveal || isPm2
   return (await fetchDetails(cli, shows))
-    .flatMap(({ record, instances }) =>
-      instances.map((view) => toPm2Process(record, view, { home, reveal: shows })),
+    .flatMap(({ record, instances, nextRunMs }) =>
+      instances.map((view) => toPm2Process(record, view, { home, reveal: shows, nextRunMs })),
     )
     .map((process) => (isPm2 ? withoutOwnFacts(process) : process))
     .toSorted((a, b) => a.pm_id - b.pm_id)

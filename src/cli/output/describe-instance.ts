@@ -10,6 +10,7 @@ import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
 import { maskEnv } from '../../contract/mask.ts'
 import { formatBytes, formatDuration, formatUptime } from '../../contract/units.ts'
 import { statusPaint } from './instance-table.ts'
+import { runFacts, scheduleFacts } from './job-runs.ts'
 import type { Palette } from './palette.ts'
 
 export interface DescribeContext {
@@ -17,6 +18,7 @@ export interface DescribeContext {
   palette: Palette
   reveal: boolean
   nowMs: number
+  nextRunMs?: number | undefined
 }
 
 type Facts = [label: string, value: string][]
@@ -30,7 +32,12 @@ export function describeInstance(
   const parts = [
     bold(`Describing process with id ${view.id} - name ${view.name}`),
     table(mainFacts(record, view, context), context),
-    ...section('Policy', policyFacts(record), context),
+    ...section(
+      'Policy',
+      [...policyFacts(record), ...scheduleFacts(record, context.nextRunMs)],
+      context,
+    ),
+    ...section('Runs', runFacts(record, view.id), context),
     ...section('Listening and balance', balanceFacts(view), context),
     ...section('Last exit', exitFacts(view), context),
     ...section(
@@ -117,9 +124,6 @@ function policyFacts({ spec }: AppRecord): Facts {
     ...(spec.maxMemoryBytes === undefined
       ? []
       : ([['max memory restart', formatBytes(spec.maxMemoryBytes)]] satisfies Facts)),
-    ...(spec.cronRestart === undefined
-      ? []
-      : ([['cron restart', spec.cronRestart]] satisfies Facts)),
     ...(spec.watch === undefined
       ? []
       : ([['watched paths', spec.watch.paths.join(', ')]] satisfies Facts)),

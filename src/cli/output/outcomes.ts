@@ -10,6 +10,7 @@ const WORDS: Record<InstanceOutcome['result'], string> = {
   started: 'started',
   completed: 'completed',
   stopped: 'stopped',
+  scheduled: 'scheduled',
   failed: 'failed',
   'timed-out': 'not ready in time',
   superseded: 'superseded',

@@ -2,6 +2,7 @@
 
 import type { KeyChange, Side } from '../../config/plan/compare-specs.ts'
 import type { AppPlan } from '../../config/plan/plan-apps.ts'
+import { isScheduledJob } from '../../contract/app.ts'
 import { maskValue } from '../../contract/mask.ts'
 import type { Paint, Palette } from './palette.ts'
 
@@ -68,6 +69,8 @@ function remarkOf({ status, action, instances, changes, spec }: AppPlan): string
 
 function newRemark(spec: AppPlan['spec']): string[] {
   if (spec === undefined) return []
+  if (spec.job !== undefined)
+    return [isScheduledJob(spec) ? `a job at ${spec.cronRestart}` : 'a job']
   return [
     `${spec.instances} ${spec.instances === 1 ? 'instance' : 'instances'} in ${spec.mode} mode`,
   ]

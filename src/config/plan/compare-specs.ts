@@ -59,6 +59,8 @@ function partsOf(spec: AppSpec): Map<string, Part> {
   for (const [name, { key, effect }] of Object.entries(SPEC_KEYS))
     add(name, key, effect, spec[name as keyof typeof SPEC_KEYS])
   add('source', 'file', 'in-place', spec.source?.file)
+  add('job', 'type', 'process', spec.job === undefined ? 'service' : 'job')
+  add('job.overlap', 'overlap', 'in-place', spec.job?.overlap)
   add('balance', 'balance', 'in-place', spec.balance)
   for (const [name, key] of Object.entries(LOG_KEYS))
     add(`logs.${name}`, key, 'process', spec.logs[name as keyof typeof LOG_KEYS])

@@ -1,7 +1,8 @@
 /** What a file asks for against what runs: what is to be done, app by app. Pure. */
 
 import type { AppDetail } from '../../contract/api.ts'
-import type { AppSpec } from '../../contract/app.ts'
+import { type AppSpec, isScheduledJob } from '../../contract/app.ts'
+import { ALIVE_PHASES } from '../../contract/instance.ts'
 import { compareSpecs, type KeyChange } from './compare-specs.ts'
 import { keepShell, shellDifferences } from './keep-shell.ts'
 
@@ -76,7 +77,7 @@ function planExisting(given: AppSpec, detail: AppDetail, updateEnv: boolean): Ap
   const [from, to] = [detail.record.slots.length, spec.instances]
   return {
     name: spec.name,
-    ...decide(changes, from !== to, spec.autostart && isDown(detail)),
+    ...decide(changes, from !== to, spec.autostart && isDown(detail), isScheduledJob(spec)),
     changes,
     ...(from === to ? {} : { instances: { from, to } }),
     shell: updateEnv ? [] : shellDifferences(before, given),
@@ -88,11 +89,14 @@ function decide(
   changes: readonly KeyChange[],
   isCountOther: boolean,
   isDownNow: boolean,
+  isScheduled: boolean,
 ): Pick<AppPlan, 'status' | 'action'> {
   const isOther = changes.length > 0
   if (changes.some(({ effect }) => effect === 'process'))
     return { status: 'changed', action: 'reload' }
   if (isDownNow) {
+    // Its schedule is to hold again; it is not to run now.
+    if (isScheduled) return { status: isOther ? 'changed' : 'stopped', action: 'reload' }
     if (isOther) return { status: 'changed', action: 'reload' }
     return isCountOther
       ? { status: 'scaled', action: 'reload' }
@@ -102,10 +106,17 @@ function decide(
   return isOther ? { status: 'changed', action: 'update' } : { status: 'unchanged', action: 'none' }
 }
 
-/** What ended by itself has done what it was there for. */
+/** What ended by itself has done what it was there for; a job, if it ended well. */
 function isDown({ record, instances }: AppDetail): boolean {
+  const { spec, slots, runs = [] } = record
+  if (spec.job !== undefined && !isScheduledJob(spec)) {
+    return instances.some(
+      ({ id, phase }) =>
+        !ALIVE_PHASES.includes(phase) && runs.find((run) => run.id === id)?.result !== 'completed',
+    )
+  }
   return (
-    record.slots.some(({ desired }) => desired === 'stopped') ||
-    instances.some(({ phase }) => phase === 'errored')
+    slots.some(({ desired }) => desired === 'stopped') ||
+    (spec.job === undefined && instances.some(({ phase }) => phase === 'errored'))
   )
 }

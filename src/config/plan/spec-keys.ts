@@ -16,7 +16,7 @@ const inPlace = (key: string): SpecKey => ({ key, effect: 'in-place' })
 const none = (key: string): SpecKey => ({ key, effect: 'none' })
 
 /** Compared part by part, or apart from the rest. */
-type Composed = 'env' | 'logs' | 'watch' | 'hooks' | 'balance' | 'instances' | 'source'
+type Composed = 'env' | 'logs' | 'watch' | 'hooks' | 'balance' | 'job' | 'instances' | 'source'
 
 /** A new key of a definition does not compile until it is decided what a change of it takes. */
 export const SPEC_KEYS: Record<Exclude<keyof AppSpec, Composed>, SpecKey> = {

@@ -125,6 +125,14 @@ const SAMPLES: Record<keyof AppKeys, Sample> = {
   args: words,
   interpreter: text,
   interpreter_args: words,
+  type: {
+    good: [
+      ['job', 'job'],
+      ['service', 'service'],
+    ],
+    bad: ['cron', true],
+  },
+  overlap: { good: [['queue', 'queue']], bad: ['wait', 1] },
   exec_mode: {
     good: [
       ['cluster', 'cluster'],

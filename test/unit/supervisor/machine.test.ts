@@ -15,6 +15,7 @@ import type {
 import type { Monotonic } from '../../../src/contract/units.ts'
 
 const POLICY: InstancePolicy = {
+  isJob: false,
   autorestart: true,
   restart: 'always',
   maxRestarts: undefined,
@@ -387,6 +388,7 @@ describe('laws', () => {
     fc.constant(() => ({ type: 'tick' }) as const),
   )
   const policies = fc.record({
+    isJob: fc.boolean(),
     waitReady: fc.boolean(),
     canDrain: fc.boolean(),
     listens: fc.boolean(),
@@ -438,7 +440,7 @@ describe('laws', () => {
             // A spawn that failed says so before anything else can come of it.
             if (
               alive === undefined ||
-              (next.type === 'spawn-failed' && !['starting', 'stopping'].includes(app.phase))
+              (next.type === 'spawn-failed' && !mayStillBeSpawned(app.phase, policy.isJob))
             )
               continue
             alive = undefined
@@ -448,5 +450,55 @@ describe('laws', () => {
         }
       }),
     )
+  })
+})
+
+/** A job is on its way from its spawn on. */
+function mayStillBeSpawned(phase: string, isJob: boolean): boolean {
+  return ['starting', 'stopping'].includes(phase) || (isJob && phase === 'ready')
+}
+
+describe('a job', () => {
+  const JOB = { isJob: true, autorestart: false, canDrain: false }
+  const begun = (): ReturnType<typeof world> => {
+    const app = world(JOB)
+    expect(app.send({ type: 'start', failFast: false })).toEqual([{ type: 'spawn', run: 1 }])
+    return app
+  }
+
+  test('running: time alone does not end it', () => {
+    const app = begun()
+    expect(app.advance(3_600_000)).toEqual([])
+    expect(app.phase).toBe('ready')
+  })
+
+  test.each([
+    [0, 'completed'],
+    [3, 'failed'],
+  ])('running: exit code %i → stopped, %s', (code, result) => {
+    const app = begun()
+    app.send({ type: 'loaded', run: 1 })
+    const effects = app.send({ type: 'exited', run: 1, code, signal: null, random: 0 })
+    expect(effects).toMatchObject([
+      { type: 'died', restartInMs: null },
+      { type: 'settle', result },
+    ])
+    expect(app.phase).toBe('stopped')
+  })
+
+  test('running: another start waits for its end', () => {
+    const app = begun()
+    expect(app.send({ type: 'start', failFast: false })).toEqual([])
+  })
+
+  test('running: the spawn fails → stopped, failed', () => {
+    const app = begun()
+    app.send({ type: 'spawn-failed', run: 1, message: 'no' })
+    expect(app.phase).toBe('stopped')
+  })
+
+  test('running: stop → the stop signal at once, no drain', () => {
+    const effects = begun().send({ type: 'stop', by: 'command' })
+    expect(effects.map(({ type }) => type)).toEqual(['rotation', 'stop-signal'])
   })
 })

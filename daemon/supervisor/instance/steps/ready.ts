@@ -6,13 +6,13 @@ import { beginDrain, kill, outOfRotation, requestedEnd } from './end-process.ts'
 import { type At, type Ready, type Step, unchanged } from './step.ts'
 
 export function stepReady(at: At, state: Ready, event: InstanceEvent): Step {
-  const { instance, now } = at
+  const { instance, policy, now } = at
   const { run } = state
   switch (event.type) {
     case 'start':
-      return [instance, [{ type: 'settle', result: 'ready' }]]
+      return policy.isJob ? unchanged(at) : [instance, [{ type: 'settle', result: 'ready' }]]
     case 'readiness':
-      if (event.ready === state.inRotation) return unchanged(at)
+      if (policy.isJob || event.ready === state.inRotation) return unchanged(at)
       return [
         { ...instance, state: { ...state, inRotation: event.ready } },
         [{ type: 'rotation', run, inRotation: event.ready }],
@@ -31,6 +31,12 @@ export function stepReady(at: At, state: Ready, event: InstanceEvent): Step {
       const { code, signal, random } = event
       const uptimeMs = now - state.startedAt
       return afterDeath(at, { code, signal, uptimeMs, wasReady: true, random }, { failFast: false })
+    }
+    // A job is on its way from the first moment on.
+    case 'spawn-failed': {
+      const death = { code: null, signal: null, uptimeMs: 0, wasReady: false, random: 0 }
+      const { message } = event
+      return afterDeath(at, death, { failFast: false, kind: 'spawn-failed', message })
     }
     default:
       return unchanged(at)

@@ -1,7 +1,7 @@
 /** A new process for the instance, and when it counts as ready. */
 
 import type { Counters, InstancePolicy } from '../state.ts'
-import { type At, plus, type Starting, type Step } from './step.ts'
+import { type At, plus, type Ready, type Starting, type Step } from './step.ts'
 
 /** Loaded and alive this long without a listen: a program that listens nowhere is ready. */
 export const QUIET_READY_MS = 1000
@@ -11,6 +11,10 @@ export function startProcess(
   { failFast, counters = instance.counters }: { failFast: boolean; counters?: Counters },
 ): Step {
   const run = instance.counters.run + 1
+  if (policy.isJob) {
+    const running: Ready = { phase: 'ready', run, startedAt: now, inRotation: true }
+    return [{ state: running, counters: { ...counters, run } }, [{ type: 'spawn', run }]]
+  }
   const state: Starting = {
     phase: 'starting',
     run,
