@@ -13,6 +13,7 @@ import { rolloutBudgetMs } from './budgets.ts'
 import { converge, type ConvergenceOptions } from './converge.ts'
 import { createCronJobs, type CronJobs } from './cron.ts'
 import { desiredRunning } from './definitions.ts'
+import { createNeeds, type Needs } from './dependencies/needs.ts'
 import { createEventHub, type EventHub } from './event-hub.ts'
 import { createInstanceCache, type InstanceCache, isActive, isAlive } from './instance-cache.ts'
 import { createJobs } from './jobs/jobs.ts'
@@ -56,6 +57,7 @@ export interface Control extends Disposable {
   metrics: Metrics
   watchers: Watchers
   cron: CronJobs
+  needs: Needs
   proxies: Proxies
   /** Apps that a command of this daemon reloads now. */
   reloading: Set<string>
@@ -70,9 +72,11 @@ export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
   const instances = createInstanceCache((state) => {
     proxies.changed()
+    needs.changed()
     const record = state === undefined ? undefined : store.find(state.app)
     if (state !== undefined && record?.spec.job !== undefined) jobs.changed(record, state)
   })
+  const needs = createNeeds({ apps: store.apps, instances })
   const hub = createEventHub(store.find)
   const reloading = new Set<string>()
 
@@ -185,6 +189,7 @@ export function createControl(options: ControlOptions): Control {
     proxies.changed()
     watchers.sync(record)
     cron.sync(record)
+    needs.changed()
   }
 
   /** What is learnt is no change that somebody waits for: it is saved when it can be. */
@@ -205,6 +210,7 @@ export function createControl(options: ControlOptions): Control {
     log,
     store,
     supervisors,
+    needs,
     apply,
   }
 
@@ -239,6 +245,7 @@ export function createControl(options: ControlOptions): Control {
     metrics,
     watchers,
     cron,
+    needs,
     proxies,
     reloading,
     apply,
@@ -248,6 +255,7 @@ export function createControl(options: ControlOptions): Control {
       cron.forget(key)
       proxies.changed()
       jobs.forget(key)
+      needs.changed()
     },
     async adopt() {
       const actual = await supervisors.adopt()

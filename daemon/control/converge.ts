@@ -5,6 +5,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { startBudgetMs, stopBudgetMs } from './budgets.ts'
 import { desiredRunning } from './definitions.ts'
+import type { Needs } from './dependencies/needs.ts'
 import { pause } from './ownership.ts'
 import { type Action, type ActualApp, reconcile } from './reconcile.ts'
 import type { Store } from './store.ts'
@@ -17,6 +18,7 @@ export interface ConvergenceOptions {
   log: Log
   store: Store
   supervisors: Supervisors
+  needs: Needs
   apply: (record: AppRecord) => void
 }
 
@@ -57,10 +59,28 @@ export function converge(
 async function work(queue: Action[][], options: ConvergenceOptions): Promise<void> {
   for (let actions = queue.shift(); actions !== undefined; actions = queue.shift()) {
     for (const action of actions) {
-      if (await attempt(action, options)) continue
-      void retry(action, options)
+      // Whoever waits for another app takes nobody's turn: that other one may be in the queue yet.
+      if (mustWait(action, options)) void startInTurn(action, options)
+      else await attemptUntilDone(action, options)
     }
   }
+}
+
+function mustWait({ type, key }: Action, { store }: ConvergenceOptions): boolean {
+  return type === 'start' && Object.keys(store.find(key)?.spec.dependsOn ?? {}).length > 0
+}
+
+async function startInTurn(action: Action, options: ConvergenceOptions): Promise<void> {
+  try {
+    await options.needs.met(action.key, { patient: true })
+  } catch {
+    return // it was stopped or deleted meanwhile
+  }
+  await attemptUntilDone(action, options)
+}
+
+async function attemptUntilDone(action: Action, options: ConvergenceOptions): Promise<void> {
+  if (!(await attempt(action, options))) void retry(action, options)
 }
 
 async function retry(action: Action, options: ConvergenceOptions): Promise<void> {

@@ -1,8 +1,10 @@
 /** The ends of a daemon: with all that it manages, or alone. */
 
+import type { AppRecord } from '../../src/contract/app.ts'
 import { describeBug } from '../kernel/log.ts'
 import { stopBudgetMs } from './budgets.ts'
 import type { Control } from './control.ts'
+import { dependentsFirst } from './dependencies/dependents-first.ts'
 import { isAlive } from './instance-cache.ts'
 import type { Ending } from './methods/daemon.ts'
 
@@ -21,8 +23,27 @@ export function createEnding(
     // First, so that a power cut in the middle does not bring back what was to end.
     if (forget) store.clear()
     await saveOrLog()
+    await stopInOrder(records)
     await supervisors.shutDownAll(Math.max(0, ...records.map(({ spec }) => stopBudgetMs(spec))))
     return running
+  }
+
+  /** Those that depend on others before those; the rest ends with its supervisor. */
+  async function stopInOrder(records: readonly AppRecord[]): Promise<void> {
+    if (records.every(({ spec }) => Object.keys(spec.dependsOn).length === 0)) return
+    await dependentsFirst(
+      records.filter(({ key }) => supervisors.hosts(key)),
+      (record) => record,
+      async (record) => {
+        const { key, spec, slots } = record
+        const params = { key, ids: slots.map(({ id }) => id), by: 'shutdown' as const }
+        try {
+          await supervisors.call(record, 'instances.stop', params, stopBudgetMs(spec))
+        } catch (error) {
+          log('app.not-stopped', { app: key, message: describeBug(error) })
+        }
+      },
+    )
   }
 
   async function leaveAll(): Promise<number> {

@@ -15,6 +15,7 @@ import { proxyMethods } from './proxy.ts'
 import { restartMethods } from './restart.ts'
 import { savedListMethods } from './saved-list.ts'
 import { settingsMethods } from './settings.ts'
+import { startExistingMethods } from './start-existing.ts'
 import { startMethods } from './start.ts'
 import { stopMethods } from './stop.ts'
 
@@ -37,6 +38,7 @@ export function daemonServes(
     ...daemonMethods(control, options.ending, options.rssBytes),
     ...inspectMethods(control),
     ...startMethods(control),
+    ...startExistingMethods(control),
     ...stopMethods(control),
     ...defineMethods(control),
     ...restartMethods(control),

@@ -5,6 +5,7 @@ import { LbmError } from '../../../src/contract/errors.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
+import { checkNeeds } from '../dependencies/needs.ts'
 import { currentRecord } from './selected.ts'
 
 export function defineMethods(control: Control): Pick<Implementation<DaemonApi>, 'app.define'> {
@@ -12,6 +13,7 @@ export function defineMethods(control: Control): Pick<Implementation<DaemonApi>,
   return {
     async 'app.define'({ app, spec }) {
       await checkCron(spec)
+      checkNeeds(spec, store.apps(), { mustBeThere: false })
       const record = currentRecord(control, app)
       const next = { ...record, spec: { ...spec, instances: record.slots.length } }
       if (spec.name !== record.spec.name || supervisors.idOf(next) !== supervisors.idOf(record)) {

@@ -50,11 +50,17 @@ export function subscribe(
   return {}
 }
 
-function viewsOf({ instances, metrics, watchers }: Control, record: AppRecord): InstanceView[] {
+function viewsOf(
+  { instances, metrics, watchers, needs }: Control,
+  record: AppRecord,
+): InstanceView[] {
   const watching = watchers.statusOf(record)
-  return instances
-    .of(record)
-    .map((state) => viewOf(record, state, metrics.usageOf(state.id, state.pid), watching))
+  const missing = needs.waitingFor(record.key)
+  return instances.of(record).map((state) => {
+    const view = viewOf(record, state, metrics.usageOf(state.id, state.pid), watching)
+    if (missing === undefined || state.phase !== 'starting') return view
+    return { ...view, notes: [...view.notes, `waits for ${missing}`] }
+  })
 }
 
 function maskRecord(record: AppRecord): AppRecord {

@@ -9,6 +9,7 @@ import { rolloutBudgetMs, startBudgetMs, stopBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
 import { type Change, redefine, withDesired } from '../definitions.ts'
+import { checkNeeds } from '../dependencies/needs.ts'
 import { isAlive } from '../instance-cache.ts'
 import { isNamed, type Selection } from '../selectors.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
@@ -212,9 +213,18 @@ function withEnv(spec: AppSpec, env: Record<string, string>): AppSpec {
 async function checkDefinitions(store: Store, { specs = [] }: NewDefinitions): Promise<void> {
   for (const spec of specs) {
     await checkCron(spec)
+    checkNeeds(spec, withSpecs(store, specs), { mustBeThere: false })
     const others = store.apps().filter((record) => record.spec.name !== spec.name)
     checkSlots(spec, spec.instances, others, readPortFacts)
   }
+}
+
+/** The apps as they will be. */
+function withSpecs(store: Store, specs: readonly AppSpec[]): AppRecord[] {
+  return store.apps().map((record) => {
+    const spec = specs.find(({ name }) => name === record.spec.name)
+    return spec === undefined ? record : { ...record, spec }
+  })
 }
 
 function checkRollback(selections: readonly Selection[]): void {

@@ -7,16 +7,16 @@ import { type AppRecord, isScheduledJob } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import { writeFileAtomic } from '../../kernel/atomic-file.ts'
-import { startBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { desiredRunning, newRecord } from '../definitions.ts'
 import { formatRecord, formatState, parseState } from '../state-format.ts'
 import { allWith, forEachApp } from './selected.ts'
+import { startInstances } from './start-instances.ts'
 
 export function savedListMethods(
   control: Control,
 ): Pick<Implementation<DaemonApi>, 'state.save' | 'state.clear' | 'state.resurrect'> {
-  const { store, supervisors, instances, clock, home } = control
+  const { store, instances, clock, home } = control
 
   /** As it was saved, under new ids. */
   function revive(saved: AppRecord): AppRecord {
@@ -27,7 +27,12 @@ export function savedListMethods(
       desired: saved.slots[index]?.desired ?? slot.desired,
     }))
     for (const { id } of slots) instances.remove(id)
-    return { ...fresh, slots, listens: saved.listens }
+    // A job that had completed has done so, under whatever id.
+    const runs = saved.runs?.flatMap((run) => {
+      const slot = slots.find(({ number }) => number === run.number)
+      return slot === undefined ? [] : [{ ...run, id: slot.id }]
+    })
+    return { ...fresh, slots, listens: saved.listens, ...(runs === undefined ? {} : { runs }) }
   }
 
   async function save(apps: readonly AppRecord[]): Promise<void> {
@@ -70,7 +75,7 @@ export function savedListMethods(
         ids: record.slots.map(({ id }) => id),
       }))
       const apps = await forEachApp(control, selections, async ({ record, ids }) => {
-        const { key, spec } = record
+        const { spec } = record
         const running = desiredRunning(record)
         const others = allWith(
           record,
@@ -79,13 +84,7 @@ export function savedListMethods(
         )
         if (running.length === 0) return others
         if (isScheduledJob(spec)) return [...allWith(record, running, 'scheduled'), ...others]
-        const params = { key, ids: running, wait, rollBack: false }
-        const { outcomes } = await supervisors.call(
-          record,
-          'instances.start',
-          params,
-          startBudgetMs(spec),
-        )
+        const outcomes = await startInstances(control, record, running, { wait, rollBack: false })
         return [...outcomes, ...others]
       })
       return { apps }

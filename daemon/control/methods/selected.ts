@@ -5,6 +5,7 @@ import type { AppRecord } from '../../../src/contract/app.ts'
 import { isLbmError, LbmError } from '../../../src/contract/errors.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { Control } from '../control.ts'
+import { dependentsFirst } from '../dependencies/dependents-first.ts'
 import { resolveSelectors, type Selection } from '../selectors.ts'
 
 export function selectionsOf({ store }: Control, selectors: readonly string[]): Selection[] {
@@ -20,17 +21,38 @@ export async function forEachApp(
   selections: readonly Selection[],
   act: (selection: Selection) => Promise<InstanceOutcome[]>,
 ): Promise<AppOutcome[]> {
-  const outcomes = selections.map(async (selection) => {
-    const { record } = selection
-    try {
-      return { app: record.key, name: record.spec.name, outcomes: await act(selection) }
-    } catch (error) {
-      if (!isLbmError(error)) throw error
-      return { app: record.key, name: record.spec.name, outcomes: failedAll(selection, error) }
-    }
-  })
+  const outcomes = selections.map((selection) => outcomeFor(selection, act))
   const [apps] = await Promise.all([Promise.all(outcomes), store.saved()])
   return apps
+}
+
+/** The same for ends: an app goes once those have gone that depend on it. */
+export async function endEachApp(
+  { store }: Control,
+  selections: readonly Selection[],
+  end: (selection: Selection) => Promise<InstanceOutcome[]>,
+): Promise<AppOutcome[]> {
+  const outcomes = new Map<Selection, AppOutcome>()
+  await dependentsFirst(
+    selections,
+    ({ record }) => record,
+    async (selection) => void outcomes.set(selection, await outcomeFor(selection, end)),
+  )
+  await store.saved()
+  return selections.flatMap((selection) => outcomes.get(selection) ?? [])
+}
+
+async function outcomeFor(
+  selection: Selection,
+  act: (selection: Selection) => Promise<InstanceOutcome[]>,
+): Promise<AppOutcome> {
+  const { key, spec } = selection.record
+  try {
+    return { app: key, name: spec.name, outcomes: await act(selection) }
+  } catch (error) {
+    if (!isLbmError(error)) throw error
+    return { app: key, name: spec.name, outcomes: failedAll(selection, error) }
+  }
 }
 
 function failedAll({ record, ids }: Selection, error: LbmError): InstanceOutcome[] {
@@ -42,8 +64,10 @@ export function allWith(
   record: AppRecord,
   ids: readonly number[],
   result: InstanceOutcome['result'],
+  message?: string,
 ): InstanceOutcome[] {
-  return ids.map((id) => ({ id, number: numberOf(record, id), result }))
+  const said = message === undefined ? {} : { message }
+  return ids.map((id) => ({ id, number: numberOf(record, id), result, ...said }))
 }
 
 export function hasFailed(outcomes: readonly InstanceOutcome[]): boolean {

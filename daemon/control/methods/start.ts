@@ -1,25 +1,22 @@
-/** `app.start` and `app.startExisting`. */
+/** `app.start`. */
 
 import type { AppOutcome, DaemonApi } from '../../../src/contract/api.ts'
 import { type AppRecord, type AppSpec, isScheduledJob } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
-import type { InstanceState } from '../../../src/contract/instance.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
-import { startBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
 import { desiredRunning, freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
+import { checkNeeds } from '../dependencies/needs.ts'
 import { isActive } from '../instance-cache.ts'
-import { isNamed } from '../selectors.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
 import { idsOf } from '../state-format.ts'
 import { redefineApp } from './redefine.ts'
-import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
+import { allWith, hasFailed } from './selected.ts'
+import { startInstances } from './start-instances.ts'
 
-export function startMethods(
-  control: Control,
-): Pick<Implementation<DaemonApi>, 'app.start' | 'app.startExisting'> {
+export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 'app.start'> {
   const { store, supervisors, instances, clock } = control
 
   async function startNew(spec: AppSpec, wait: boolean): Promise<AppOutcome> {
@@ -49,14 +46,8 @@ export function startMethods(
     const ids = desiredRunning(record)
     if (ids.length === 0) return allWith(record, idsOf(record), 'stopped')
     if (isScheduledJob(spec)) return allWith(record, ids, 'scheduled')
-    await supervisors.put(record)
-    const params = { key, ids, wait, rollBack: spec.job === undefined }
-    const { outcomes } = await supervisors.call(
-      record,
-      'instances.start',
-      params,
-      startBudgetMs(spec),
-    )
+    const rollBack = spec.job === undefined
+    const outcomes = await startInstances(control, record, ids, { wait, rollBack })
     const current = store.find(key)
     if (hasFailed(outcomes) && current !== undefined) {
       control.apply(withDesired(current, ids, 'stopped'))
@@ -82,6 +73,7 @@ export function startMethods(
   return {
     async 'app.start'({ spec, force, wait }) {
       await checkCron(spec)
+      checkNeeds(spec, store.apps(), { mustBeThere: true })
       const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
       const others = store.apps().filter((record) => force || !namesakes.includes(record))
       checkSlots(spec, spec.instances, others, readPortFacts)
@@ -93,44 +85,7 @@ export function startMethods(
         throw appExists(spec, again !== undefined)
       return { ...(await startAgain(again, spec, wait)), restarted: true }
     },
-
-    async 'app.startExisting'({ selectors, wait }) {
-      const apps = await forEachApp(
-        control,
-        selectionsOf(control, selectors),
-        async ({ record, ids }) => {
-          const { key, spec } = record
-          // A job runs when it is meant, not when everything is started.
-          if (spec.job !== undefined && !isNamed(record, selectors)) return []
-          const states = instances.of(record)
-          const serving = states.filter(isServing).map(({ id }) => id)
-          const others = allWith(
-            record,
-            ids.filter((id) => serving.includes(id)),
-            'ready',
-          )
-          const wanted = ids.filter((id) => !serving.includes(id))
-          if (wanted.length === 0) return others
-          control.apply(withDesired(currentRecord(control, key), wanted, 'running'))
-          control.watchers.resume(key)
-          const rollBack = spec.job === undefined && !states.some(isActive)
-          const params = { key, ids: wanted, wait, rollBack }
-          const { outcomes } = await supervisors.call(
-            record,
-            'instances.start',
-            params,
-            startBudgetMs(spec),
-          )
-          return [...others, ...outcomes]
-        },
-      )
-      return { apps }
-    },
   }
-}
-
-function isServing({ phase }: InstanceState): boolean {
-  return phase === 'ready' || phase === 'unready'
 }
 
 function isSameProgram(a: AppSpec, b: AppSpec): boolean {

@@ -11,7 +11,7 @@ import { parseScale, scaleTo, withDesired, withoutSlots } from '../definitions.t
 import type { Selection } from '../selectors.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
 import { removeInstances } from './remove-instances.ts'
-import { allWith, currentRecord, forEachApp, hasFailed, selectionsOf } from './selected.ts'
+import { allWith, currentRecord, endEachApp, hasFailed, selectionsOf } from './selected.ts'
 
 type Methods = Pick<Implementation<DaemonApi>, 'app.stop' | 'app.delete' | 'app.scale'>
 
@@ -92,11 +92,11 @@ export function stopMethods(control: Control): Methods {
 
   return {
     'app.stop': async ({ selectors }) => ({
-      apps: await forEachApp(control, selectionsOf(control, selectors), stop),
+      apps: await endEachApp(control, selectionsOf(control, selectors), stop),
     }),
 
     'app.delete': async ({ selectors }) => ({
-      apps: await forEachApp(control, selectionsOf(control, selectors), remove),
+      apps: await endEachApp(control, selectionsOf(control, selectors), remove),
     }),
 
     async 'app.scale'({ selector, to, wait }) {

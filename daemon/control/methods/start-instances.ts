@@ -1,0 +1,70 @@
+/** Starts instances of an app once what it depends on is there. */
+
+import type { AppRecord } from '../../../src/contract/app.ts'
+import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
+import { startBudgetMs } from '../budgets.ts'
+import type { Control } from '../control.ts'
+import { withDesired } from '../definitions.ts'
+import { allWith } from './selected.ts'
+
+export interface StartHow {
+  /** false: answer at once, whatever it still waits for. */
+  wait: boolean
+  rollBack: boolean
+}
+
+/** The record says already that they are to run. */
+export async function startInstances(
+  control: Control,
+  record: AppRecord,
+  ids: readonly number[],
+  how: StartHow,
+): Promise<InstanceOutcome[]> {
+  const { needs, store } = control
+  const { key } = record
+  using _beginning = needs.begins(key)
+  if (needs.areMet(key)) return await start(control, record, ids, how)
+  if (!how.wait) {
+    void startLater(control, record, ids, how)
+    return allWith(record, ids, 'started', `waits for ${needs.unmet(key)}`)
+  }
+  try {
+    await needs.met(key, { patient: false })
+  } catch (error) {
+    const current = store.find(key)
+    if (current !== undefined) control.apply(withDesired(current, ids, 'stopped'))
+    return allWith(record, ids, 'failed', (error as Error).message)
+  }
+  return await start(control, record, ids, how)
+}
+
+async function startLater(
+  control: Control,
+  record: AppRecord,
+  ids: readonly number[],
+  how: StartHow,
+): Promise<void> {
+  using _beginning = control.needs.begins(record.key)
+  try {
+    await control.needs.met(record.key, { patient: true })
+    await start(control, record, ids, how)
+  } catch (error) {
+    // It was stopped meanwhile; or its supervisor could not be had, and the list says so.
+    control.log('start.failed', { app: record.key, message: (error as Error).message })
+  }
+}
+
+async function start(
+  { supervisors, store }: Control,
+  record: AppRecord,
+  ids: readonly number[],
+  how: StartHow,
+): Promise<InstanceOutcome[]> {
+  const { key, spec } = record
+  // It may have waited: what it is now counts.
+  const current = store.find(key) ?? record
+  await supervisors.put(current)
+  const params = { key, ids: [...ids], ...how }
+  const result = await supervisors.call(current, 'instances.start', params, startBudgetMs(spec))
+  return result.outcomes
+}
