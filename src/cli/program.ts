@@ -10,6 +10,7 @@ import { addApply } from './commands/apply.ts'
 import { addAttach } from './commands/attach.ts'
 import { addBalance } from './commands/balance.ts'
 import { addCompletion } from './commands/completion.ts'
+import { addDeploy } from './commands/deploy.ts'
 import { addDescribe } from './commands/describe.ts'
 import { addDev } from './commands/dev.ts'
 import { addEnv } from './commands/env.ts'
@@ -73,6 +74,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
   ],
   ['Look:', [addList, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
   ['Logs and state:', [addFlush, addSave]],
+  ['Deploy:', [addDeploy]],
   ['Move over from PM2:', [addImport, addAliasPm2]],
   [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addSettings, addReport, addCompletion]],
 ]
