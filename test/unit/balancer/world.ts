@@ -86,10 +86,9 @@ export function createWorld(
       return state
     },
     remove(id) {
-      const state = members.get(id)
       members.delete(id)
       inboxes.delete(id)
-      if (state !== undefined) dispatcher.forget(state)
+      dispatcher.forget(id)
     },
     connect(address = '192.0.2.1') {
       lastId += 1
