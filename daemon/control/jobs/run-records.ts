@@ -29,7 +29,7 @@ export function withRuns(record: AppRecord, state: InstanceState): AppRecord {
   return { ...record, runs, slots }
 }
 
-export function lastRunOf(record: AppRecord, id: number): RunRecord | undefined {
+function lastRunOf(record: AppRecord, id: number): RunRecord | undefined {
   return record.runs?.find((run) => run.id === id)
 }
 

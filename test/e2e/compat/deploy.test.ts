@@ -1,3 +1,4 @@
+/* oxlint-disable vitest/valid-expect -- a message beside the value says which host it was */
 import { execFileSync } from 'node:child_process'
 import {
   existsSync,
