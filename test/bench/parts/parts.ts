@@ -9,6 +9,7 @@ import { logs } from './logs.ts'
 import { memory } from './memory.ts'
 import { mixed } from './mixed.ts'
 import { policies } from './policies.ts'
+import { proxies } from './proxies.ts'
 import { reload } from './reload.ts'
 import { requests } from './requests.ts'
 import { scale } from './scale.ts'
@@ -21,6 +22,7 @@ export const PARTS: readonly Part[] = [
   requests,
   mixed,
   policies,
+  proxies,
   crash,
   reload,
   scale,
