@@ -30,6 +30,7 @@ export function networkHost(folder: string, index: number): NetworkHost {
   } catch (error) {
     throw new Error(
       `This test needs to make network namespaces, as root: ${(error as Error).message}`,
+      { cause: error },
     )
   }
   run('link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', name)
