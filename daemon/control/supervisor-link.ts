@@ -229,10 +229,13 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
     params: ParamsOf<SupervisorApi, M>,
     timeoutMs: number,
   ): Promise<ResultOf<SupervisorApi, M>> {
+    // However often it is asked: whoever waits for the answer waits so long in all.
+    const deadline = after(clock.now(), timeoutMs)
     for (let tries = REPEATABLE.has(method) ? MAX_TRIES : 1; ; tries -= 1) {
       const connected = await within(READY_MS, ready())
       try {
-        return await connected.request(method, params, { timeoutMs })
+        const leftMs = Math.max(1, deadline - clock.now())
+        return await connected.request(method, params, { timeoutMs: leftMs })
       } catch (error) {
         if (!isLbmError(error) || error.code !== 'DAEMON_UNREACHABLE') throw error
         if (isEnding) throw gone(id)

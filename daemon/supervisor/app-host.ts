@@ -92,6 +92,8 @@ export function createAppHost(
   const { key } = first
   let record = first
   const slots = new Map<number, Slot>()
+  /** Ids of those that are on their way out. */
+  const removing = new Set<number>()
   const allRunners = (): Runner[] => [...slots.values()].flatMap((slot) => slot.runners())
   const ofMember = (memberId: number): Runner | undefined =>
     allRunners().find((runner) => runner.memberId() === memberId)
@@ -265,6 +267,17 @@ export function createAppHost(
     }
     balancer.setSpec(record.spec.balance)
     addresses.update()
+    endForgotten()
+  }
+
+  /** A daemon that died, or lost its way here, may have deleted an app of this key and made another. */
+  function endForgotten(): void {
+    const wanted = new Set(record.slots.map(({ id }) => id))
+    const forgotten = [...slots.keys()].filter((id) => !wanted.has(id) && !removing.has(id))
+    if (forgotten.length === 0) return
+    remove(forgotten, 'scale').catch((error: unknown) =>
+      deps.log('instances.not-removed', { app: key, message: (error as Error).message }),
+    )
   }
 
   async function start(
@@ -340,11 +353,13 @@ export function createAppHost(
   }
 
   async function remove(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
+    for (const id of ids) removing.add(id)
     const outcomes = await stop(ids, by)
     await Promise.all(
       ids.map(async (id) => {
         await slotOf(id).close()
         slots.delete(id)
+        removing.delete(id)
         deps.removed(key, id)
       }),
     )

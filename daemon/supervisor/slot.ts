@@ -6,6 +6,7 @@ import {
   type InstanceState as InstanceReport,
   type Requester,
 } from '../../src/contract/instance.ts'
+import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
 import { createDeathHistory } from './health/deaths/death-history.ts'
 import { createRunner, type Runner, type RunnerOptions } from './instance/runner.ts'
 import type { Sinks } from './logs/sinks.ts'
@@ -56,7 +57,7 @@ export interface Slot {
   runners(): Runner[]
   adopt(change: { spec?: AppSpec; listens?: boolean; number?: number }): void
   /** Starts a new one beside the serving one. */
-  startRising(spec: AppSpec, generation: number): void
+  startRising(spec: AppSpec, generation: number): Promise<InstanceOutcome>
   rising(): Runner | undefined
   /** The new one takes the number. The old one is drained, with `why` on record, or kept out of rotation. */
   promote(keepOld: boolean, why: Why): void
@@ -140,7 +141,10 @@ export function createSlot(options: SlotOptions): Slot {
         known: { ...before, restarts: before.restarts + 1 },
         inService: false,
       })
+      // Asked for before: a spawn may fail at once.
+      const outcome = rising.nextOutcome()
       rising.send({ type: 'start', failFast: true })
+      return outcome
     },
     rising: () => rising,
     promote(keepOld, why) {

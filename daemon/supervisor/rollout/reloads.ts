@@ -172,10 +172,10 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
 
   function startRising(mine: UnderWay, target: Slot, spec: AppSpec): void {
     mine.ready.delete(target.id)
-    target.startRising(spec, mine.generation)
+    const started = target.startRising(spec, mine.generation)
     const rising = target.rising()
     if (rising === undefined) return
-    void rising.nextOutcome().then((outcome) => {
+    void started.then((outcome) => {
       if (outcome.result === 'ready') return awaitPlaces(mine, target, spec)
       if (target.rising() === rising) fail(mine, target, asFailure(outcome, rising.report()))
     })

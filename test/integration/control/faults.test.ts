@@ -1,4 +1,5 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 import { expect, test } from 'vitest'
@@ -22,7 +23,7 @@ const SEED = Number(process.env['LBM_TEST_SEED'] ?? 11)
 const COMMANDS = Number(process.env['LBM_TEST_COMMANDS'] ?? 200)
 const PROBABILITY = 0.02
 /** Longer than any command's own limit here: one that takes more hangs. */
-const BOUND_MS = 60_000
+const BOUND_MS = 90_000
 const NAMES = ['web', 'api', 'fork'] as const
 
 interface Counts {
@@ -115,8 +116,21 @@ async function underFaults(daemon: RunningDaemon, port: number): Promise<Counts>
   return counts
 }
 
+/** It may end while one looks. */
+function ofProcess(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'latin1')
+  } catch {
+    return ''
+  }
+}
+
 function parentOf(pid: number): string | undefined {
-  return /^PPid:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
+  return /^PPid:\s+(\d+)/m.exec(ofProcess(pid, 'status'))?.[1]
+}
+
+function idOf(pid: number): string | undefined {
+  return /\0pm_id=(\d+)\0/.exec(ofProcess(pid, 'environ'))?.[1]
 }
 
 const isSettled = ({ phase }: InstanceView): boolean =>
@@ -157,15 +171,45 @@ test(
       await daemon.call('daemon.kill', {})
       await until(() => processesOf(daemon.home.root).length === 0 || undefined)
     } catch (error) {
-      const log = `${daemon.log().slice(-20_000)}\n${readFileSync(`${file}.log`, 'utf8').slice(-4000)}`
+      const log = `${daemon.log().slice(-30_000)}\n${readFileSync(`${file}.log`, 'utf8')
+        .split('\n')
+        .filter((line) => !line.includes('/stat'))
+        .slice(-80)
+        .join('\n')}`
       const processes = processesOf(daemon.home.root).map(
-        ({ pid, command: line }) => `${pid} of ${parentOf(pid)}: ${line}`,
+        ({ pid, command: line }) => `${pid} of ${parentOf(pid)}, instance ${idOf(pid)}: ${line}`,
       )
+      const owned = readdirSync(daemon.home.runDir)
+        .filter((name) => name.endsWith('.json'))
+        .map((name) => readFileSync(join(daemon.home.runDir, name), 'utf8'))
       const list = JSON.stringify(await daemon.list().catch(String))
-      throw new Error([log, list, ...processes].join('\n'), { cause: error })
+      throw new Error([log, list, ...owned, ...processes].join('\n'), { cause: error })
     } finally {
       rmSync(file, { force: true })
       rmSync(`${file}.log`, { force: true })
     }
   },
 )
+
+test('a reload whose process cannot even be made → rolled back at once; the next one works', async () => {
+  await using daemon = await startDaemon()
+  const folder = mkdtempSync(join(daemon.home.root, 'release-'))
+  const spec = fixtureSpec('http.cjs', {
+    ...cluster(2, await freePort()),
+    name: 'web',
+    cwd: folder,
+  })
+  await daemon.start(spec)
+  rmSync(folder, { recursive: true })
+  const reload = { selectors: ['web'], supersede: false, rollback: false }
+  const started = performance.now()
+  const { apps } = await daemon.call('app.reload', reload)
+  expect(performance.now() - started).toBeLessThan(5000)
+  expect(apps[0]?.rollout).toMatchObject({
+    result: 'rolled-back',
+    message: expect.stringContaining(`${folder} is not there`) as string,
+  })
+  expect((await daemon.list()).map(({ phase }) => phase)).toEqual(['ready', 'ready'])
+  mkdirSync(folder)
+  expect((await daemon.call('app.reload', reload)).apps[0]?.rollout?.result).toBe('done')
+})
