@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 import { expect, test } from 'vitest'
@@ -150,6 +151,8 @@ test(
       writeFileSync(file, JSON.stringify({ seed: SEED, probability: PROBABILITY }))
       const counts = await underFaults(daemon, port)
       rmSync(file)
+      // The processes look for the file every 50 ms.
+      await sleep(200)
       const faults = readFileSync(`${file}.log`, 'utf8').trim().split('\n')
       const failed = [...counts.failed].map(([code, count]) => `${count} ${code}`).join(', ')
       printFigure(
