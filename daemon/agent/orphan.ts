@@ -16,11 +16,13 @@ interface Counted {
 export function stopWhenOrphaned(
   { mode, stopSignal = 'SIGINT' }: AgentConfig,
   drain: Drain,
+  onOrphaned: () => void,
 ): () => void {
   let isStopping = false
   const stop = (): void => {
     if (isStopping) return
     isStopping = true
+    onOrphaned()
     const worker = mode === 'cluster' ? clusterModule().worker : undefined
     // The app itself, or the supervisor in order, closed the channel.
     if (worker?.exitedAfterDisconnect === true) return

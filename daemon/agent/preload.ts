@@ -8,6 +8,7 @@ import { noticeFailing } from './failing.ts'
 import { reportFaults } from './faults.ts'
 import { countRequests } from './http-requests.ts'
 import { injectConnection } from './inject.ts'
+import { followLeadership } from './leader.ts'
 import { listenThroughSupervisor, type TakeConnection } from './listen-cluster.ts'
 import { bindThroughSupervisor } from './listen-datagram.ts'
 import { listenAsPlainNode } from './listen-fork.ts'
@@ -52,7 +53,8 @@ function start(config: AgentConfig): void {
   channel.on('drain', (options) => drain(options, () => channel.send({ act: 'drained' })))
   reportFaults(channel)
   reportWhenLoaded(channel)
-  const lookAtChannel = stopWhenOrphaned(config, drain)
+  const renounce = followLeadership(channel)
+  const lookAtChannel = stopWhenOrphaned(config, drain, renounce)
   reportLoad(channel, servers, counts, config.reportMs, lookAtChannel)
 }
 

@@ -17,6 +17,7 @@ import { createWellRuns } from './health/deaths/well-runs.ts'
 import type { NotifyHub } from './health/notify/notify-hub.ts'
 import type { Hooks } from './hooks/hooks.ts'
 import type { Runner } from './instance/runner.ts'
+import { createLeaders } from './leadership/leaders.ts'
 import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import type { LogPipes } from './logs/log-pipe.ts'
 import { type LogSink, openLogSink } from './logs/log-sink.ts'
@@ -80,6 +81,10 @@ export interface AppHost {
   inherit(listener: InheritedListener): void
   /** Binds anew the socket files that went with it. */
   restoreFiles(): void
+  /** Chooses a leader where the app wants one: the predecessor has none any more. */
+  elect(): void
+  /** Chooses none any more. Resolves when no instance believes that it leads. */
+  renounce(): Promise<void>
   /** Stops everything and lets go of ports and files. */
   close(by: Requester): Promise<InstanceOutcome[]>
 }
@@ -88,9 +93,11 @@ export function createAppHost(
   first: AppRecord,
   known: readonly InstanceReport[],
   deps: HostDeps,
+  how: { elects: boolean } = { elects: true },
 ): AppHost {
   const { key } = first
   let record = first
+  let elects = how.elects
   const slots = new Map<number, Slot>()
   /** Ids of those that are on their way out. */
   const removing = new Set<number>()
@@ -139,7 +146,16 @@ export function createAppHost(
       for (const slot of slots.values()) slot.adopt({ spec })
       balancer.setSpec(spec.balance)
       addresses.update()
+      leaders.update()
     },
+  })
+
+  const leaders = createLeaders({
+    isWanted: () => record.spec.leader && elects,
+    runners: allRunners,
+    isServing: (runner) => [...slots.values()].some((slot) => slot.current() === runner),
+    elected: ({ id, number }) =>
+      deps.emit({ v: 1, atMs: deps.clock.wall(), app: key, type: 'leader.elected', id, number }),
   })
 
   const wellRuns = createWellRuns({
@@ -197,6 +213,7 @@ export function createAppHost(
         oom: deps.oom,
         wellRuns,
         notify: deps.notify,
+        leaders,
         reportsDir: deps.home.reportsDir,
         emit(event) {
           deps.emit(event)
@@ -207,6 +224,7 @@ export function createAppHost(
       changed(report) {
         reloads.servingChanged(report)
         deps.changed(report)
+        leaders.update()
         releaseWhenAtRest()
       },
       risingChanged(report) {
@@ -215,6 +233,7 @@ export function createAppHost(
       },
       othersChanged() {
         deps.processesChanged()
+        leaders.update()
         releaseWhenAtRest()
       },
     })
@@ -386,6 +405,15 @@ export function createAppHost(
     listeners: balancer.listeners,
     inherit: balancer.inherit,
     restoreFiles: balancer.restoreFiles,
+    elect() {
+      elects = true
+      leaders.update()
+    },
+    renounce() {
+      elects = false
+      leaders.update()
+      return leaders.vacant()
+    },
     async close(by) {
       if (by === 'upgrade') addresses.leaveFiles()
       const outcomes = await remove([...slots.keys()], by)

@@ -138,6 +138,7 @@ function ownFacts(
     generation: view.generation,
     phase: view.phase,
     watching: view.watching,
+    ...(view.leader === undefined ? {} : { leader: view.leader }),
     listening: view.listening,
     quick_deaths: view.quickDeaths,
     notes: view.notes,

@@ -62,6 +62,11 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     sources['HOME'] = 'uid'
   }
   const { script, command, runtime, ...program } = found
+  if (app.leader === true && runtime !== 'node') {
+    throw new LbmError('CONFIG_INVALID', 'leader: only a Node program can be told when it leads.', {
+      hint: 'give it one instance, and leave "leader" out',
+    })
+  }
   const { mode, warnings: modeWarnings } = modeOf(app, found)
   const logs = logSpec(app, cwd, context.env)
   const balance = balanceSpec(app.balance)
@@ -112,7 +117,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     drainIdleMs: app.drain_idle ?? DEFAULTS.drainIdleMs,
     drainTimeoutMs: app.drain_timeout ?? DEFAULTS.drainTimeoutMs,
     spare: app.spare ?? 0,
-    leader: app.leader ?? false,
+    leader: app.leader === true && app.type !== 'job',
     dependsOn: app.depends_on ?? {},
     ...defined('slots', slotsSpec(app.slots)),
     ...(app.proxy === undefined ? {} : { proxy: proxyOptions(app.proxy, cwd, context.env) }),

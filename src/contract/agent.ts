@@ -86,6 +86,8 @@ export type FromAgent = { cmd: typeof AGENT_COMMAND } &
     /** Without being told to: it has no server for it, or closed that. */
     | { act: 'slot-left'; number: number }
     | { act: 'drained' }
+    /** It knows, and has told the app, that it does not lead. */
+    | { act: 'renounced' }
     | { act: 'fault'; kind: 'exception' | 'rejection'; message: string; place: string }
   )
 
@@ -121,5 +123,7 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
   /** A connection from this local port waits: an app that calls itself before it is ready would wait for itself. */
   | { act: 'whose'; id: number; key: string; port: number }
   | { act: 'ticket-keys'; ticketKeys: string }
+  /** It leads from now on, or does not any more; the latter is answered by `renounced`. */
+  | { act: 'leader'; leader: boolean }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

@@ -31,6 +31,8 @@ export type LbmEvent = EventBase &
     | { type: 'rollout.ended'; generation: number; result: string; message?: string }
     /** A command has been carried out on this instance, well or not. */
     | { type: 'command.done'; id: number; number: number; command: Command; ok: boolean }
+    /** From now on this instance, and no other of the app, leads. */
+    | { type: 'leader.elected'; id: number; number: number }
     /** Its time came while the run before went on. */
     | { type: 'job.skipped'; message: string }
     | { type: 'watch.restart'; files: string[] }

@@ -12,7 +12,7 @@ export interface GivenVariable {
 /** They win over the app's own. */
 export function givenVariables(
   spec: AppSpec,
-  { id, number }: { id: number; number: number },
+  { id, number, leader = false }: { id: number; number: number; leader?: boolean },
 ): GivenVariable[] {
   const { instanceVar, incrementVar, env } = spec
   const given: GivenVariable[] = [
@@ -28,6 +28,13 @@ export function givenVariables(
     { name: 'LBM_APP', value: spec.name, source: 'lbm: the name of the app' },
     { name: 'LBM_INSTANCE', value: String(number), source: 'lbm: the number of the instance' },
   ]
+  if (spec.leader) {
+    given.push({
+      name: 'LBM_LEADER',
+      value: leader ? '1' : '0',
+      source: 'lbm: whether this instance leads; it is kept current ("leader")',
+    })
+  }
   if (incrementVar !== undefined) {
     const base = Number(env[incrementVar] ?? 0)
     given.push({

@@ -125,6 +125,8 @@ export interface InstanceState {
   quickDeaths: number
   listening: ListeningAt[]
   nodeVersion?: string
+  /** Of an app with `leader`: whether this is the one. */
+  leader?: boolean
   lastExit?: ExitReason
   /** The last ends of this number, whoever asked for them, newest first; at most `MAX_DEATHS`. */
   deaths?: ExitReason[]

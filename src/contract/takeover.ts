@@ -20,6 +20,8 @@ export type FromPredecessor =
   | { type: 'begin' }
   /** The predecessor takes no more commands: serve under its name. */
   | { type: 'serve' }
+  /** No instance of it leads any more: choose leaders. */
+  | { type: 'leaderless' }
   /** Its instances are gone: start the rest. */
   | { type: 'gone' }
 

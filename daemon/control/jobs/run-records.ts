@@ -29,10 +29,6 @@ export function withRuns(record: AppRecord, state: InstanceState): AppRecord {
   return { ...record, runs, slots }
 }
 
-function lastRunOf(record: AppRecord, id: number): RunRecord | undefined {
-  return record.runs?.find((run) => run.id === id)
-}
-
 function runOf(exit: ExitReason, { id, number }: InstanceState): RunRecord {
   const { pid, atMs, uptimeMs, code, signal, message } = exit
   return {

@@ -9,6 +9,7 @@ export interface InstanceIdentity {
   number: number
   /** Unique among the processes of a supervisor; what `cluster.worker.id` says. */
   workerId: number
+  leader?: boolean
 }
 
 /** Documented in docs/environment.md. */

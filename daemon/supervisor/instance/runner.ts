@@ -55,6 +55,11 @@ export interface RunnerOptions extends ProcessDeps {
   reportsDir: string
   /** Puts another in its place before it ends. Resolves false when none came up. */
   replace: (by: Requester, message: string) => Promise<boolean>
+  leaders: {
+    startsAs(runner: Runner, member: number): boolean
+    renounced(member: number): void
+    isLeader(member: number | undefined): boolean
+  }
   changed: (report: InstanceReport) => void
   emit: (event: LbmEvent) => void
 }
@@ -78,6 +83,8 @@ export interface Runner {
   bindFailed(text: string): void
   /** A remark for `describe`. */
   note(text: string): void
+  /** It leads from now on, or does not any more. */
+  tellLeader(leader: boolean): void
   child(): Child | undefined
   /** Its event loop does not answer at the moment. */
   isSilent(): boolean
@@ -231,6 +238,7 @@ export function createRunner(options: RunnerOptions): Runner {
         spec,
         whole,
         notifySocket: notifySocket?.path,
+        leads: (member) => options.leaders.startsAs(runner, member),
         lookAfter: (child, env) => lookAfter(run, child, env),
         on: {
           agent: (message, handle) => receive(run, message, handle),
@@ -324,6 +332,7 @@ export function createRunner(options: RunnerOptions): Runner {
     process.health.receive(message)
     if (message.act === 'loaded') send({ type: 'loaded', run })
     else if (message.act === 'drained') send({ type: 'drained', run })
+    else if (message.act === 'renounced') options.leaders.renounced(process.memberId)
     else if (message.act === 'fault') process.fault = message
     else if (message.act === 'report') publishStats(process)
   }
@@ -398,6 +407,7 @@ export function createRunner(options: RunnerOptions): Runner {
       listening,
       notes: state.phase === 'errored' ? [...told, state.message] : told,
       ...axm,
+      ...(spec.leader ? { leader: options.leaders.isLeader(process?.memberId) } : {}),
       ...(spec.nodeVersion === undefined ? {} : { nodeVersion: spec.nodeVersion }),
       ...(last === undefined ? {} : { lastExit: last }),
       ...(deaths.length === 0 ? {} : { deaths }),
@@ -405,7 +415,7 @@ export function createRunner(options: RunnerOptions): Runner {
     }
   }
 
-  return {
+  const runner: Runner = {
     id,
     get number() {
       return number
@@ -448,12 +458,17 @@ export function createRunner(options: RunnerOptions): Runner {
       notes.push(text)
       publish()
     },
+    tellLeader(leader) {
+      process?.child.send({ cmd: AGENT_COMMAND, act: 'leader', leader })
+      publish()
+    },
     child: () => process?.child,
     isSilent: () => process?.health.isSilent() ?? false,
     async outputWritten() {
       await lastOutput
     },
   }
+  return runner
 }
 
 function isSamePlace(a: ListeningAt, b: ListeningAt): boolean {

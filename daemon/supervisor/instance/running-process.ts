@@ -59,6 +59,8 @@ export interface ProcessStart {
   /** With them read. */
   whole: AppSpec
   notifySocket: string | undefined
+  /** Whether that process begins as the leader of the app. */
+  leads: (memberId: number) => boolean
   lookAfter: (child: Child, env: NodeJS.ProcessEnv) => Health
   on: {
     agent: (message: FromAgent, handle: NativeHandle | undefined) => void
@@ -76,7 +78,7 @@ export function startRunningProcess(
   const { run, id, number, spec, whole, notifySocket } = start
   const { clock, pipes, balancer } = deps
   const memberId = deps.nextMemberId()
-  const identity = { id, number, workerId: memberId }
+  const identity = { id, number, workerId: memberId, leader: start.leads(memberId) }
   const agent = {
     mode: spec.mode,
     reportMs: AGENT_REPORT_MS,

@@ -102,6 +102,9 @@ function sendApp(line: Line, host: AppHost): void {
 }
 
 async function retire(hosts: ReadonlyMap<string, AppHost>, line: Line): Promise<void> {
+  void Promise.all([...hosts.values()].map((host) => host.renounce())).then(() =>
+    line.say({ type: 'leaderless' }),
+  )
   await Promise.all([...hosts.values()].map((host) => host.close('upgrade')))
   line.say({ type: 'gone' })
   line.end()

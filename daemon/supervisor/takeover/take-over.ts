@@ -49,6 +49,10 @@ export function takeOver({ version, hosts, deps, serve }: TakeOverOptions): Prom
     await Promise.all([...hosts.values()].map((one) => one.close('upgrade')))
   }
 
+  function electAll(): void {
+    for (const one of hosts.values()) one.elect()
+  }
+
   function host(key: string): AppHost {
     const found = hosts.get(key)
     if (found === undefined) throw new Error(`the predecessor did not hand over ${key}`)
@@ -60,7 +64,10 @@ export function takeOver({ version, hosts, deps, serve }: TakeOverOptions): Prom
       switch (message.type) {
         case 'app':
           apps.push(message)
-          hosts.set(message.record.key, createAppHost(message.record, message.known, deps))
+          hosts.set(
+            message.record.key,
+            createAppHost(message.record, message.known, deps, { elects: false }),
+          )
           break
         case 'listener':
           host(message.app).inherit({
@@ -79,7 +86,11 @@ export function takeOver({ version, hosts, deps, serve }: TakeOverOptions): Prom
             resolve()
           })
           break
+        case 'leaderless':
+          electAll()
+          break
         case 'gone':
+          electAll()
           for (const one of hosts.values()) one.restoreFiles()
           for (const { record, after } of apps) {
             void host(record.key).start(after, { wait: false, rollBack: false })
@@ -90,7 +101,8 @@ export function takeOver({ version, hosts, deps, serve }: TakeOverOptions): Prom
     let isServing = false
     // The predecessor died before this one was in its place: the daemon brings back what it had.
     process.on('disconnect', () => {
-      if (!isServing) void closeAll().then(() => process.exit(1))
+      if (isServing) electAll()
+      else void closeAll().then(() => process.exit(1))
     })
     say({ type: 'hello', v: TAKEOVER_VERSION, version })
   })

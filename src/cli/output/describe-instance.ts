@@ -83,6 +83,9 @@ function mainFacts(
     ['version', view.version],
     ['pid', view.pid === 0 ? 'N/A' : String(view.pid)],
     ['instance', `${view.number} (generation ${view.generation})`],
+    ...(view.leader === undefined
+      ? []
+      : ([['leader', view.leader ? 'yes' : 'no']] satisfies Facts)),
     ['restarts', String(view.restarts)],
     ['unstable restarts', String(view.unstableRestarts)],
     ['uptime', view.pid === 0 ? '0' : formatUptime(nowMs - view.startedAt)],

@@ -348,3 +348,44 @@ describe('redefineSpec', () => {
     })
   })
 })
+
+describe('a job', () => {
+  it('runs in fork mode, is not started again, may compute for as long as it takes', () => {
+    expect(spec({ type: 'job', instances: 2, exec_mode: 'cluster' })).toMatchObject({
+      job: { overlap: 'skip' },
+      mode: 'fork',
+      instances: 2,
+      autorestart: false,
+      restart: 'never',
+      hangTimeoutMs: 0,
+    })
+    expect(spec({ type: 'job', overlap: 'queue', hang_timeout: '1s' })).toMatchObject({
+      job: { overlap: 'queue' },
+      hangTimeoutMs: 1000,
+    })
+    expect(spec({ type: 'service' })).not.toHaveProperty('job')
+  })
+
+  it('says which keys mean nothing to it, and leaves them out', () => {
+    const { app, raw } = checkApp(
+      { script: 'app.js', type: 'job', wait_ready: true, readiness: '/h', leader: true },
+      (key) => key,
+    )
+    const built = buildSpec(app, { cwd: folder, env, raw })
+    expect(built.warnings).toEqual([
+      '"wait_ready" says nothing to a job',
+      '"readiness" says nothing to a job',
+      '"leader" says nothing to a job',
+    ])
+    expect(built.spec).toMatchObject({ waitReady: false, leader: false })
+    expect(built.spec.readiness).toBeUndefined()
+  })
+})
+
+it('leader: for Node programs alone', () => {
+  expect(spec({ leader: true }).leader).toBe(true)
+  expect(codeOf(() => spec({ script: 'app.py', leader: true }))).toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'leader: only a Node program can be told when it leads.',
+  })
+})
