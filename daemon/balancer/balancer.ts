@@ -144,9 +144,11 @@ export function createBalancer(options: BalancerOptions): Balancer {
       dispatcher.resume()
     },
     detach(memberId) {
-      if (!members.delete(memberId)) return
+      const state = members.get(memberId)
+      if (state === undefined) return
+      members.delete(memberId)
       listening.forget(memberId)
-      dispatcher.forget(memberId)
+      dispatcher.forget(state)
     },
     setSpec(next) {
       const changes = JSON.stringify(next) !== JSON.stringify(spec)

@@ -1,6 +1,6 @@
 /**
- * Hands connections to members. A connection is waiting (for a member that is free), or handed over (its copy is kept
- * here until the member acknowledges it), or gone.
+ * Hands connections to members. A connection waits (for any member that is free, or for a moment for the one that was
+ * chosen), or is handed over (its copy is kept here until the member acknowledges it), or is gone.
  */
 
 import { AGENT_COMMAND } from '../../src/contract/agent.ts'
@@ -9,6 +9,7 @@ import { after, type Clock } from '../kernel/clock.ts'
 import { countAnswer, countHandover, isFree, type MemberState, takesPart } from './members.ts'
 import type { StreamHandle } from './native.ts'
 import type { Client, Policy } from './policies/policy.ts'
+import { createReserves } from './reserves.ts'
 import { createWaitingLine } from './waiting-line.ts'
 
 /** Memory and descriptors are finite: beyond this the oldest is refused before its time. */
@@ -17,6 +18,10 @@ const MAX_WAITING = 10_000
 const ASK_FULL_AGAIN_MS = 50
 
 const ANYONE: Client = { address: '' }
+
+/** So many fewer connections, and this share of them, make a member worth waiting for that is busy for a moment. */
+const WORTH_WAITING = 2
+const WORTH_WAITING_SHARE = 0.05
 
 export interface Connection {
   readonly id: number
@@ -58,7 +63,7 @@ export interface Dispatcher {
   /** Somebody may be able to take more: gives out what waits. */
   resume(): void
   /** The member is gone: what it had not acknowledged goes to others, ahead of what waits. */
-  forget(memberId: number): void
+  forget(member: MemberState): void
   /** Takes out what waits for this listener. */
   withdraw(key: string): Connection[]
   waiting(): number
@@ -79,30 +84,58 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
   const { clock, members } = options
   const line = createWaitingLine<Connection>()
   const handedOver = new Map<number, HandedOver>()
+  const reserves = createReserves<Connection>(clock, (late) => {
+    line.pushFirst(late)
+    resume()
+  })
   let alarm: { timer: Disposable; atMs: Monotonic } | undefined
   let askAgain: Disposable | undefined
   let redispatched = 0
 
-  /** @returns true when somebody got it */
+  /** @returns true when somebody got it, or will in a moment */
   function place(connection: Connection): boolean {
     const { key } = connection
-    const chosen = options.policy().affinity ? chooseOwn(connection) : chooseFree(connection)
+    const { affinity } = options.policy()
+    const chosen = affinity ? chooseOwn(connection) : choose(connection, promptOnes(key))
     if (chosen !== undefined && isFree(chosen, key)) {
       handOver(connection, chosen)
+      return true
+    }
+    if (chosen !== undefined && !affinity) {
+      reserves.add(chosen, connection)
       return true
     }
     for (const member of members.values()) if (member.full.has(key)) askFullAgain()
     return false
   }
 
-  function chooseFree(connection: Connection): MemberState | undefined {
-    const { key } = connection
+  function choose(connection: Connection, candidates: MemberState[]): MemberState | undefined {
+    const policy = options.policy()
+    return policy.choose(candidates, policy.affinity ? connection.client() : ANYONE)
+  }
+
+  function freeOnes(key: string): MemberState[] {
     const free: MemberState[] = []
     for (const member of members.values()) {
       if (takesPart(member, key) && isFree(member, key)) free.push(member)
     }
-    const policy = options.policy()
-    return policy.choose(free, policy.affinity ? connection.client() : ANYONE)
+    return free
+  }
+
+  /** Those that are free, and those for which it is worth to wait a moment. */
+  function promptOnes(key: string): MemberState[] {
+    const prompt = freeOnes(key)
+    const { strict } = options.policy()
+    if (prompt.length === 0 && !strict) return prompt
+    const fewest = Math.min(...prompt.map(({ connections }) => connections))
+    const limit = strict
+      ? Number.POSITIVE_INFINITY
+      : fewest - Math.max(WORTH_WAITING, fewest * WORTH_WAITING_SHARE)
+    for (const member of members.values()) {
+      if (member.connections > limit || !takesPart(member, key) || member.full.has(key)) continue
+      if (reserves.mayTake(member)) prompt.push(member)
+    }
+    return prompt
   }
 
   function chooseOwn(connection: Connection): MemberState | undefined {
@@ -120,14 +153,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
           )
     const isLate = clock.now() >= deadlineMs - waitMs / 2
     // Its instance does not come round: any is better than none.
-    return own !== undefined && !isFree(own, key) && isLate ? chooseFree(connection) : own
+    return own !== undefined && !isFree(own, key) && isLate
+      ? choose(connection, freeOnes(key))
+      : own
   }
 
   function handOver(connection: Connection, to: MemberState): void {
     const { id, key, handle, read } = connection
     // Before sending: the answer may come in this same tick.
     handedOver.set(id, { connection, memberId: to.id, reports: 0 })
-    countHandover(to)
+    countHandover(to, clock.now())
     const message = { cmd: AGENT_COMMAND, act: 'connection', id, key } as const
     to.member.send(
       read === undefined ? message : { ...message, data: read.toString('base64') },
@@ -138,6 +173,14 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     )
   }
 
+  /** What was kept for a member that has answered. */
+  function goOn(member: MemberState): void {
+    const next = reserves.next(member)
+    if (next === undefined) return
+    if (takesPart(member, next.key) && isFree(member, next.key)) handOver(next, member)
+    else line.pushFirst([next, ...reserves.release(member)])
+  }
+
   function failed(id: number, memberId: number): void {
     const entry = handedOver.get(id)
     if (entry?.memberId !== memberId) return
@@ -146,6 +189,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       countAnswer(member, false, undefined)
       // Not at once again: the channel is broken, and the member will be gone in a moment.
       member.full.add(entry.connection.key)
+      line.pushFirst(reserves.release(member))
       options.failed(member)
     }
     takeBack([entry])
@@ -215,9 +259,12 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (member !== undefined) countAnswer(member, accepted, open)
       if (accepted) {
         connection.handle.close()
+        if (member !== undefined) goOn(member)
       } else {
         member?.full.add(connection.key)
-        line.pushFirst([connection])
+        line.pushFirst(
+          member === undefined ? [connection] : [connection, ...reserves.release(member)],
+        )
       }
       resume()
     },
@@ -238,15 +285,20 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       resume()
     },
     resume,
-    forget(memberId) {
+    forget(member) {
+      const memberId = member.id
+      line.pushFirst(reserves.release(member))
       const orphans = [...handedOver.values()].filter((entry) => entry.memberId === memberId)
       if (orphans.length > 0)
         options.log('balance.redispatched', { memberId, connections: orphans.length })
       takeBack(orphans)
       resume()
     },
-    withdraw: (key) => line.takeAll(key),
-    waiting: () => line.size(),
+    withdraw: (key) => [
+      ...reserves.withdraw((connection) => connection.key === key),
+      ...line.takeAll(key),
+    ],
+    waiting: () => line.size() + reserves.size(),
     redispatched: () => redispatched,
   }
 }

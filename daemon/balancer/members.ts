@@ -20,6 +20,9 @@ export interface MemberState extends Candidate {
   loopDelayMs: number
   /** Hand-overs without an answer yet. */
   unacknowledged: number
+  handedOverAtMs: Monotonic
+  /** Connections that are kept for it until it has answered. */
+  reserved: number
   inRotation: boolean
   /** It has been in rotation: when it is not any more, it is leaving or unready. */
   wasInRotation: boolean
@@ -49,6 +52,8 @@ export function createMember(member: Member, nowMs: Monotonic): MemberState {
     loopUtilisation: 0,
     loopDelayMs: 0,
     unacknowledged: 0,
+    handedOverAtMs: nowMs,
+    reserved: 0,
     inRotation: false,
     wasInRotation: false,
     ejected: false,
@@ -76,8 +81,9 @@ export function isFree(state: MemberState, key: string): boolean {
   return state.unacknowledged < MAX_UNACKNOWLEDGED && !state.full.has(key)
 }
 
-export function countHandover(state: MemberState): void {
+export function countHandover(state: MemberState, nowMs: Monotonic): void {
   state.unacknowledged += 1
+  state.handedOverAtMs = nowMs
   state.connections += 1
 }
 
@@ -87,7 +93,7 @@ export function countAnswer(state: MemberState, accepted: boolean, open: number 
   if (accepted) {
     state.accepted += 1
     state.failures = 0
-    if (open !== undefined) state.connections = open + state.unacknowledged
+    if (open !== undefined) state.connections = open + state.unacknowledged + state.reserved
   } else {
     state.connections = Math.max(0, state.connections - 1)
   }
@@ -99,7 +105,7 @@ export function takeReport(
   report: FromAgent & { act: 'report' },
   nowMs: Monotonic,
 ): void {
-  state.connections = report.openConnections + state.unacknowledged
+  state.connections = report.openConnections + state.unacknowledged + state.reserved
   state.loopUtilisation = report.loopUtilisation
   state.loopDelayMs = report.loopDelayMs
   // What it accepted from a shared socket is known to it alone.

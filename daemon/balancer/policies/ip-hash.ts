@@ -11,6 +11,7 @@ const GROUPS = 8
 export function ipHash(): Policy {
   return {
     affinity: true,
+    strict: false,
     choose<C extends Candidate>(candidates: readonly C[], client: Client): C | undefined {
       return rendezvous(candidates, networkOf(client.address))
     },

@@ -6,6 +6,7 @@ export function leastConnections(): Policy {
   let last = -1
   return {
     affinity: false,
+    strict: false,
     choose<C extends Candidate>(candidates: readonly C[]): C | undefined {
       let best: C | undefined
       for (const candidate of candidates) {

@@ -29,6 +29,8 @@ export interface StickyValue {
 export interface Policy {
   /** True where a client belongs to one instance: it waits for that one rather than taking another. */
   readonly affinity: boolean
+  /** True where each has its turn or share: one that is busy for a moment is waited for, though others are free. */
+  readonly strict: boolean
   /** Id of the member that has this client's session, whether it is a candidate or not (it may be draining). */
   ownerOf?(client: Client): number | undefined
   /** @returns undefined only when there are no candidates */

@@ -10,6 +10,7 @@ import type { Candidate, Policy } from './policy.ts'
 export function randomTwo(random: () => number): Policy {
   return {
     affinity: false,
+    strict: false,
     choose<C extends Candidate>(candidates: readonly C[]): C | undefined {
       const first = Math.floor(random() * candidates.length)
       if (candidates.length < 2) return candidates[first]

@@ -6,6 +6,7 @@ export function roundRobin(): Policy {
   let last = -1
   return {
     affinity: false,
+    strict: true,
     choose<C extends Candidate>(candidates: readonly C[]): C | undefined {
       const next = lowest(candidates.filter(({ number }) => number > last)) ?? lowest(candidates)
       if (next !== undefined) last = next.number

@@ -24,6 +24,7 @@ export function sticky(): Policy {
 
   return {
     affinity: true,
+    strict: false,
     ownerOf({ sticky: key }) {
       return key === undefined || key.from === 'header' ? undefined : owners.get(key.value)
     },

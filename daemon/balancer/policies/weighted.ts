@@ -13,6 +13,7 @@ export function weighted(weights: readonly number[]): Policy {
   const credit = new Map<number, number>()
   return {
     affinity: false,
+    strict: true,
     choose<C extends Candidate>(candidates: readonly C[]): C | undefined {
       let total = 0
       let best: C | undefined

@@ -286,10 +286,14 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
     await using app = sockets('limited', { node })
     const port = await app.start(2)
     const clients: net.Socket[] = []
+    const served: net.Socket[] = []
     const answers: string[] = []
     for (let n = 0; n < 5; n++) {
       const socket = net.connect(port)
-      socket.on('data', (chunk: Buffer) => answers.push(chunk.toString()))
+      socket.on('data', (chunk: Buffer) => {
+        answers.push(chunk.toString())
+        served.push(socket)
+      })
       clients.push(socket)
     }
     while (answers.length < 4) await new Promise((resolve) => setTimeout(resolve, 5))
@@ -297,7 +301,7 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
       expect(answers.filter((each) => each === String(pid))).toHaveLength(2)
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect(answers).toHaveLength(4)
-    clients[0]?.destroy()
+    served[0]?.destroy()
     while (answers.length < 5) await new Promise((resolve) => setTimeout(resolve, 5))
     for (const client of clients) client.destroy()
     expect(app.instances.map((instance) => instance.output()).join('')).toBe('')

@@ -27,7 +27,8 @@ async function replace(app: TestApp, old: Instance): Promise<Instance> {
   const next = app.spawn(old.number)
   await next.when('listening')
   app.balancer.setInRotation(next.memberId, true)
-  await old.drain({ idleMs: 300, timeoutMs: 5000 })
+  // Far longer than the clients think, also on a busy machine.
+  await old.drain({ idleMs: 1500, timeoutMs: 8000 })
   await old.kill('SIGINT')
   app.balancer.sweep()
   return next
@@ -62,15 +63,15 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
       idle.once('close', () => resolve(performance.now() - started)),
     )
     const agent = new http.Agent({ keepAlive: true })
-    const slow = ask(port, '/sleep?ms=200', { agent })
+    const slow = ask(port, '/sleep?ms=1500', { agent })
     await until(() =>
       app.instances[0]?.seen.some((each) => each.act === 'report' && each.activeRequests === 1),
     )
-    await app.instances[0]?.drain({ idleMs: 600, timeoutMs: 5000 })
+    await app.instances[0]?.drain({ idleMs: 600, timeoutMs: 8000 })
     expect((await slow).headers.connection).toBe('close')
     const idledMs = await idleClosed
     expect(idledMs).toBeGreaterThan(550)
-    expect(idledMs).toBeLessThan(2500)
+    expect(idledMs).toBeLessThan(4000)
     agent.destroy()
   })
 

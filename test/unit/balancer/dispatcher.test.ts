@@ -13,6 +13,38 @@ test('a member with an unanswered connection gets no other', () => {
   expect(world.inbox(2)).toEqual([ids[2]])
 })
 
+test.each([
+  ['round-robin', 0],
+  ['weighted', 0],
+  ['least-connections', 3],
+] as const)('%s: a burst is shared out, whoever answers fastest', (policy, difference) => {
+  const world = createWorld(policy)
+  for (const id of [1, 2, 3]) world.add(id)
+  for (let n = 0; n < 30; n++) world.connect()
+  const counts = [1, 2, 3].map((id) => {
+    let count = 0
+    while (world.answer(id) !== undefined) count += 1
+    return count
+  })
+  expect(Math.max(...counts) - Math.min(...counts)).toBeLessThanOrEqual(difference)
+})
+
+test('what was meant for a member that is not prompt goes to another', async () => {
+  const world = createWorld('round-robin')
+  world.add(1)
+  world.add(2)
+  for (let n = 0; n < 4; n++) world.connect()
+  world.answer(1)
+  world.answer(1)
+  expect(world.inbox(1)).toEqual([])
+  await world.clock.advance(10)
+  expect(world.inbox(1)).toHaveLength(1)
+  // And nothing more is meant for it until it answers.
+  const next = world.connect()
+  world.answer(1)
+  expect(world.inbox(1)).toEqual([next])
+})
+
 test('the copy is kept until the answer', () => {
   const world = createWorld()
   world.add(1)

@@ -86,9 +86,10 @@ export function createWorld(
       return state
     },
     remove(id) {
+      const state = members.get(id)
       members.delete(id)
       inboxes.delete(id)
-      dispatcher.forget(id)
+      if (state !== undefined) dispatcher.forget(state)
     },
     connect(address = '192.0.2.1') {
       lastId += 1
