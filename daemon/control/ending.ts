@@ -8,10 +8,13 @@ import { dependentsFirst } from './dependencies/dependents-first.ts'
 import { isAlive } from './instance-cache.ts'
 import type { Ending } from './methods/daemon.ts'
 
+/** How the process ended: with all that it managed, or alone. */
+export type HowEnded = 'killed' | 'left'
+
 /** @param exit closes the socket, when answers under way are out, and ends the process */
 export function createEnding(
   control: Control,
-  exit: () => Promise<void>,
+  exit: (how: HowEnded) => Promise<void>,
 ): Ending & { hasBegun: () => boolean } {
   const { store, supervisors, instances, log } = control
   let ended: Promise<number> | undefined
@@ -61,19 +64,19 @@ export function createEnding(
     }
   }
 
-  function once(end: () => Promise<number>): Promise<number> {
+  function once(how: HowEnded, end: () => Promise<number>): Promise<number> {
     ended ??= end().finally(() => {
       // The answer to the command that asked for it goes out first.
-      setImmediate(() => void exit())
+      setImmediate(() => void exit(how))
     })
     return ended
   }
 
   return {
     hasBegun: () => ended !== undefined,
-    kill: (forget) => once(() => stopAll(forget)),
+    kill: (forget) => once('killed', () => stopAll(forget)),
     async leave() {
-      await once(leaveAll)
+      await once('left', leaveAll)
     },
   }
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { isLbmError } from '../../src/contract/errors.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { type HomePaths, homePaths } from '../../src/contract/home.ts'
+import { EXIT_FOR_RESTART, INIT_ENV } from '../../src/contract/init.ts'
 import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
 import { after, type Clock, systemClock } from '../kernel/clock.ts'
 import { describeBug, openLogFile } from '../kernel/log.ts'
@@ -15,15 +16,19 @@ import { serveRpc } from '../kernel/rpc-server.ts'
 import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
 import { prepareHome } from './home-folder.ts'
+import { initNotify } from './init-notify.ts'
 import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
+import { pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { openStore } from './store.ts'
-import { yieldTo } from './yield-to.ts'
+import { replace, yieldTo } from './yield-to.ts'
 
 /** Exit code of a bug, as sysexits.h has it. */
 const EXIT_SOFTWARE = 70
 const LOCK_CHECK_MS = 5000
+/** Time in which one that was asked to leave does. */
+const HANDOVER_MS = 50
 
 async function main(): Promise<void> {
   process.title = 'lbm daemon'
@@ -47,12 +52,18 @@ async function main(): Promise<void> {
   }
 }
 
-/** @returns undefined when another daemon serves this home */
+/**
+ * One that somebody started by hand makes way for the service manager's, or that would be started again and again.
+ * @returns undefined when another daemon serves this home
+ */
 async function lockHome(home: HomePaths, hello: Hello, clock: Clock): Promise<PidLock | undefined> {
   for (;;) {
     const lock = acquirePidLock(home.daemonPid)
     if (isLock(lock)) return lock
-    if ((await yieldTo(lock, home.socket, hello, clock)) === 'answers') return undefined
+    if ((await yieldTo(lock, home.socket, hello, clock)) === 'gone') continue
+    if (process.env[INIT_ENV] === undefined) return undefined
+    await replace(home.socket, hello, clock)
+    await pause(HANDOVER_MS, clock)
   }
 }
 
@@ -91,11 +102,13 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
   })
   await control.adopt()
 
-  const ending = createEnding(control, async () => {
+  const init = initNotify({ env: process.env, pid: process.pid, clock, log })
+  const ending = createEnding(control, async (how) => {
+    init.stopping()
     await server[Symbol.asyncDispose]()
     lock[Symbol.dispose]()
     log('daemon.ended', { pid: process.pid })
-    process.exit(0)
+    process.exit(how === 'left' && process.env[INIT_ENV] !== undefined ? EXIT_FOR_RESTART : 0)
   })
   const server = await serveRpc({
     path: home.socket,
@@ -113,6 +126,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
     onBug: (error) => log('bug', { message: describeBug(error) }),
     clock,
   })
+  init.ready(`${store.apps().length} apps`)
   log('daemon.started', { pid: process.pid, version: hello.version, apps: store.apps().length })
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {

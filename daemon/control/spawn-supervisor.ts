@@ -2,6 +2,7 @@
 
 import { spawn } from 'node:child_process'
 
+import { INIT_ENV } from '../../src/contract/init.ts'
 import type { Spawned } from './supervisor-link.ts'
 
 export interface SpawnSupervisorOptions {
@@ -18,6 +19,7 @@ export interface SpawnSupervisorOptions {
 
 /** What an init gives the daemon alone. */
 const NOT_FOR_SUPERVISORS = [
+  INIT_ENV,
   'NOTIFY_SOCKET',
   'WATCHDOG_PID',
   'WATCHDOG_USEC',

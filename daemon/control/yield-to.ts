@@ -38,6 +38,12 @@ export async function yieldTo(
   )
 }
 
+/** Asks the other one to make way: the one that the service manager watches is to be the daemon. */
+export async function replace(socket: string, hello: Hello, clock: Clock): Promise<void> {
+  using peer = await connectRpc<DaemonApi>({ path: socket, hello, timeoutMs: ANSWER_MS, clock })
+  await peer.request('daemon.handover', {}, { timeoutMs: ANSWER_MS })
+}
+
 async function answers(socket: string, hello: Hello, clock: Clock): Promise<boolean> {
   try {
     using peer = await connectRpc<DaemonApi>({ path: socket, hello, timeoutMs: 1000, clock })

@@ -40,6 +40,7 @@ import { addServe } from './commands/serve.ts'
 import { addSettings } from './commands/settings.ts'
 import { addSignal } from './commands/signal.ts'
 import { addStart } from './commands/start.ts'
+import { addStartup } from './commands/startup.ts'
 import { addDelete, addStop } from './commands/stop.ts'
 import { addUpgrade } from './commands/upgrade.ts'
 import { addWhy } from './commands/why.ts'
@@ -76,7 +77,10 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
   ['Logs and state:', [addFlush, addSave]],
   ['Deploy:', [addDeploy]],
   ['Move over from PM2:', [addImport, addAliasPm2]],
-  [OWN_GROUP, [addPing, addKill, addUpgrade, addInit, addSettings, addReport, addCompletion]],
+  [
+    OWN_GROUP,
+    [addPing, addKill, addUpgrade, addStartup, addInit, addSettings, addReport, addCompletion],
+  ],
 ]
 
 export function createProgram(cli: Cli): Command {

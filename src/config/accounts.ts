@@ -36,7 +36,8 @@ export function resolveRunAs(
   }
 }
 
-function findUser(user: string | number): { uid: number; gid?: number; home?: string } {
+/** @throws LbmError CONFIG_INVALID for a name that is not there */
+export function findUser(user: string | number): { uid: number; gid?: number; home?: string } {
   for (const [name, , uid, gid, , home] of readTable('/etc/passwd')) {
     if (name === user || Number(uid) === user) {
       return { uid: Number(uid), gid: Number(gid), ...(home === undefined ? {} : { home }) }
