@@ -109,6 +109,17 @@ export function createProxies(options: ProxiesOptions): Proxies {
       if (!ENDING_METHODS.includes(method)) return end()
       return afterTelling(record, (params as { ids: number[] }).ids, end)
     },
+    async shutDownAll(timeoutMs) {
+      await Promise.all(
+        store.apps().map((record) =>
+          proxies.leaving(
+            record,
+            record.slots.map(({ id }) => id),
+          ),
+        ),
+      )
+      await inner.shutDownAll(timeoutMs)
+    },
     drop: (record, timeoutMs) =>
       afterTelling(
         record,

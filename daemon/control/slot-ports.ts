@@ -115,6 +115,13 @@ export function checkSlots(
       },
     )
   }
+  if (slots.only === true && spec.mode === 'fork') {
+    throw new LbmError(
+      'CONFIG_INVALID',
+      `"${name}": slots.only is for cluster mode; in fork mode a program binds its port itself.`,
+      { hint: 'leave it out, or give the app exec_mode: "cluster"' },
+    )
+  }
   if (slots.at.type !== 'tcp' || slots.at.base === 0) return
   const first = slots.at.base
   const last = first + Math.max(slots.max, count) - 1

@@ -6,7 +6,7 @@ import { readFileSync, renameSync } from 'node:fs'
 import * as v from 'valibot'
 
 import { LbmError } from '../../src/contract/errors.ts'
-import { proxyOptions } from '../../src/contract/proxy-schemas.ts'
+import { haproxyPlace, nginxPlace, proxyOptions } from '../../src/contract/proxy-schemas.ts'
 import { PROXY_KINDS } from '../../src/contract/proxy.ts'
 import { writeFileAtomic } from '../kernel/atomic-file.ts'
 import type { Front } from './front.ts'
@@ -20,6 +20,14 @@ const schema = v.object({
       file: v.string(),
       apps: v.array(v.string()),
       options: proxyOptions,
+      place: v.object({
+        nginx: nginxPlace,
+        haproxy: haproxyPlace,
+        control: v.string(),
+        controlName: v.string(),
+        socket: v.string(),
+      }),
+      version: v.tuple([v.number(), v.number(), v.number()]),
       generation: v.string(),
     }),
   ),

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
 import type { AppRecord } from '../../src/contract/app.ts'
-import type { ProxyKind, ProxyOptions } from '../../src/contract/proxy.ts'
+import type { HaproxyPlace, NginxPlace, ProxyKind, ProxyOptions } from '../../src/contract/proxy.ts'
 import { checkCapabilities } from './capabilities.ts'
 import { renderHaproxy } from './haproxy.ts'
 import { renderNginx } from './nginx.ts'
@@ -12,7 +12,19 @@ import { type ProxiedApp, proxiedApp } from './proxied-app.ts'
 import { generationOf, signText } from './signed-text.ts'
 import type { Version } from './version.ts'
 
-/** What is kept of a configuration that lbm applied. */
+/** Where the running proxy is, and how it is spoken to. */
+export interface FrontPlace {
+  nginx: NginxPlace
+  haproxy: HaproxyPlace
+  /** nginx: address and port, or the path of a socket. */
+  control: string
+  /** Of the control server: several files share its address. */
+  controlName: string
+  /** HAProxy's admin socket. */
+  socket: string
+}
+
+/** What is kept of a configuration that lbm applied; the apps may be gone when it is taken away. */
 export interface Front {
   kind: ProxyKind
   file: string
@@ -20,18 +32,17 @@ export interface Front {
   apps: string[]
   /** Given on the command line, over the apps' own. */
   options: ProxyOptions
+  place: FrontPlace
+  /** Of the program that took it. */
+  version: Version
   /** Of what was last seen to serve. */
   generation: string
 }
 
 export interface FrontContext {
-  /** Where sockets of lbm's are. */
-  runDir: string
   cookieKey: string
   version: Version
   /** The daemon's rights: a HAProxy that root starts must give its socket to others. */
-  /** For a HAProxy that is to serve nothing any more. */
-  isEmpty?: boolean
   daemon: { uid: number; hasHaproxyUser: boolean }
 }
 
@@ -40,87 +51,82 @@ export interface RenderedFront {
   /** Signed. */
   text: string
   generation: string
-  /** The same as long as nothing but membership changes. */
-  structure: string
 }
 
 /** For the first port below those of lbm's default slots. */
 const CONTROL = '127.0.0.1:20900'
 
-export function frontId(apps: readonly { id: string }[]): string {
+function frontId(apps: readonly ProxiedApp[]): string {
   const ids = apps.map(({ id }) => id).join('-')
   // A file's name has its limits.
   return ids.length <= 60 ? ids : `${ids.slice(0, 50)}-${shortHash(ids)}`
 }
 
-export function placesOf(
+/** @param runDir where sockets of lbm's are */
+export function placeOf(
   kind: ProxyKind,
-  apps: readonly ProxiedApp[],
-  { runDir }: Pick<FrontContext, 'runDir'>,
-): { file: string; control: string; controlName: string; socket: string } {
+  apps: readonly [ProxiedApp, ...ProxiedApp[]],
+  runDir: string,
+): { file: string; place: FrontPlace } {
   const id = frontId(apps)
-  const [first] = apps
-  const own = kind === 'nginx' ? first?.proxy.nginx.out : first?.proxy.haproxy.out
-  const usual = kind === 'nginx' ? `/etc/nginx/conf.d/lbm-${id}.conf` : `/etc/haproxy/lbm-${id}.cfg`
+  const [{ proxy }] = apps
+  const { nginx, haproxy } = proxy
+  const file =
+    kind === 'nginx'
+      ? (nginx.out ?? `/etc/nginx/conf.d/lbm-${id}.conf`)
+      : (haproxy.out ?? `/etc/haproxy/lbm-${id}.cfg`)
   return {
-    file: own ?? usual,
-    control: first?.proxy.nginx.control ?? CONTROL,
-    controlName: `lbm-${id}`,
-    // Short: the path of a socket may have 107 bytes.
-    socket: first?.proxy.haproxy.socket ?? join(runDir, `haproxy-${shortHash(id)}.sock`),
+    file,
+    place: {
+      nginx,
+      haproxy,
+      control: nginx.control ?? CONTROL,
+      controlName: `lbm-${id}`,
+      // Short: the path of a socket may have 107 bytes.
+      socket: haproxy.socket ?? join(runDir, `haproxy-${shortHash(id)}.sock`),
+    },
   }
 }
 
 /**
- * @param generation of what runs, when the text is to be told apart from it by membership only
+ * @param records none: a configuration that serves nothing
+ * @param generation of what runs, when the text is to differ from it by membership only
  * @throws LbmError for what cannot be, or cannot be done by this proxy
  */
 export function renderFront(
-  kind: ProxyKind,
+  { kind, options, place }: Pick<Front, 'kind' | 'options' | 'place'>,
   records: readonly AppRecord[],
-  options: ProxyOptions,
   context: FrontContext,
   generation?: string,
 ): RenderedFront {
   const apps = records.map((record) => proxiedApp(record, options))
   checkCapabilities(kind, apps, context.version)
-  const structure = shortHash(bodyOf(kind, apps.map(withAllUsed), context, '-'))
-  const chosen = generation ?? generationOf(bodyOf(kind, apps, context, '-'))
-  const body = bodyOf(kind, apps, context, chosen)
-  return {
-    apps,
-    text: signText(
-      body,
-      records.map(({ key }) => key),
-    ),
-    generation: chosen,
-    structure,
-  }
+  const bodyOf = (one: string): string =>
+    kind === 'nginx' ? nginxBody(apps, place, context, one) : haproxyBody(apps, place, context, one)
+  const chosen = generation ?? generationOf(bodyOf('-'))
+  const names = records.map(({ key }) => key)
+  return { apps, text: signText(bodyOf(chosen), names), generation: chosen }
 }
 
-function withAllUsed(app: ProxiedApp): ProxiedApp {
-  return { ...app, servers: app.servers.map((server) => ({ ...server, used: true })) }
-}
-
-function bodyOf(
-  kind: ProxyKind,
+function nginxBody(
   apps: readonly ProxiedApp[],
-  context: FrontContext,
+  { control, controlName }: FrontPlace,
+  { version }: FrontContext,
   generation: string,
 ): string {
-  const { control, controlName, socket } = placesOf(kind, apps, context)
-  if (kind === 'nginx')
-    return renderNginx(context.isEmpty === true ? [] : apps, {
-      version: context.version,
-      generation,
-      control,
-      controlName,
-    })
-  const { uid, hasHaproxyUser } = context.daemon
-  return renderHaproxy(context.isEmpty === true ? [] : apps, {
+  return renderNginx(apps, { version, generation, control, controlName })
+}
+
+function haproxyBody(
+  apps: readonly ProxiedApp[],
+  { socket }: FrontPlace,
+  { cookieKey, daemon: { uid, hasHaproxyUser } }: FrontContext,
+  generation: string,
+): string {
+  return renderHaproxy(apps, {
     generation,
     socket,
-    cookieKey: context.cookieKey,
+    cookieKey,
     ...(uid === 0 ? {} : { socketUid: uid }),
     ...(uid === 0 && hasHaproxyUser ? { runAs: { user: 'haproxy', group: 'haproxy' } } : {}),
   })

@@ -10,13 +10,7 @@ import type { ProxyKind, ProxyOptions } from '../../src/contract/proxy.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { applyConfiguration, readIfThere, writeConfiguration } from './apply.ts'
 import { openFrontStore } from './front-store.ts'
-import {
-  type Front,
-  type FrontContext,
-  placesOf,
-  type RenderedFront,
-  renderFront,
-} from './front.ts'
+import { type Front, type FrontContext, placeOf, renderFront } from './front.ts'
 import { haproxyProgram } from './haproxy-program.ts'
 import { judgeAlone } from './judge-alone.ts'
 import { nginxProgram } from './nginx-program.ts'
@@ -77,41 +71,26 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
   }
 
   const context = (version: Version): FrontContext => ({
-    runDir: options.runDir,
     cookieKey: store.cookieKey,
     version,
     daemon: options.daemon,
   })
 
-  function programFor(
-    kind: ProxyKind,
-    records: readonly AppRecord[],
-    overrides: ProxyOptions,
-  ): { program: ProxyProgram; places: ReturnType<typeof placesOf> } {
-    const apps = records.map((record) => proxiedApp(record, overrides))
-    const places = placesOf(kind, apps, options)
+  function programOf({ kind, place }: Pick<Front, 'kind' | 'place'>): ProxyProgram {
     const { path, signal } = options
-    const [first] = apps
-    if (first === undefined) throw new LbmError('USAGE', 'Name the apps that the proxy is for.')
-    const program =
-      kind === 'nginx'
-        ? nginxProgram({ place: first.proxy.nginx, ...places, path })
-        : haproxyProgram({ place: first.proxy.haproxy, ...places, path, signal })
-    return { program, places }
-  }
-
-  function render(
-    front: Pick<Front, 'kind' | 'options'>,
-    records: readonly AppRecord[],
-    version: Version,
-    generation?: string,
-  ): RenderedFront {
-    return renderFront(front.kind, records, front.options, context(version), generation)
+    if (kind === 'nginx') return nginxProgram({ ...place, place: place.nginx, path })
+    return haproxyProgram({ socket: place.socket, place: place.haproxy, path, signal })
   }
 
   async function configure(request: ConfigureRequest): Promise<ProxyConfigured> {
     const { kind, records, options: overrides, out, action, force } = request
-    const { program, places } = programFor(kind, records, overrides)
+    const [first, ...others] = records.map((record) => proxiedApp(record, overrides))
+    if (first === undefined) throw new LbmError('USAGE', 'Name the apps that the proxy is for.')
+    const { file: usual, place } = placeOf(kind, [first, ...others], options.runDir)
+    const file = out ?? usual
+    const apps = records.map(({ key }) => key)
+    const front = { kind, file, apps, options: overrides, place }
+    const program = programOf(front)
     const notes: string[] = []
     const version = await program.version().catch((error: unknown) => {
       if (action === 'check' || action === 'apply') throw error
@@ -119,9 +98,8 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
       notes.push(`${(error as Error).message} The text is for ${kind} ${assumed}.`)
       return ASSUMED[kind]
     })
-    const file = out ?? places.file
-    const { text, generation } = render({ kind, options: overrides }, records, version)
-    const done: ProxyConfigured = { kind, file, text, apps: records.map(({ key }) => key), notes }
+    const { text, generation } = renderFront(front, records, context(version))
+    const done: ProxyConfigured = { kind, file, text, apps, notes }
     if (action === 'print') return done
     if (action === 'check') return { ...done, judgement: await judgeAlone(program, text, options) }
     if (action === 'write') {
@@ -132,32 +110,32 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
       { path: file, text, generation },
       { program, clock, force },
     )
-    await store.put({ kind, file, apps: done.apps, options: overrides, generation })
+    await store.put({ ...front, version, generation })
     steering.changed()
     return { ...done, ...applied }
   }
 
-  /** Records of a front, those that are gone left out. */
+  /** Of its apps those that are there still, and have slots. */
   const recordsOf = ({ apps }: Front): AppRecord[] =>
     apps
       .map(find)
-      .filter((record) => record !== undefined && record.spec.slots !== undefined) as AppRecord[]
+      .filter((record) => record !== undefined)
+      .filter(({ spec }) => spec.slots !== undefined)
 
   async function reapply(front: Front): Promise<void> {
     const records = recordsOf(front)
     if (records.length === 0) return
-    const { program } = programFor(front.kind, records, front.options)
-    const { text, generation } = render(front, records, await program.version())
-    const applied = await applyConfiguration(
-      { path: front.file, text, generation },
-      { program, clock, force: false },
-    )
-    await store.put({ ...front, generation })
+    const program = programOf(front)
+    const version = await program.version()
+    const { text, generation } = renderFront(front, records, context(version))
+    const file = { path: front.file, text, generation }
+    const applied = await applyConfiguration(file, { program, clock, force: false })
+    await store.put({ ...front, version, generation })
     log('proxy.reloaded', { file: front.file, ...applied })
   }
 
   async function takeAway(front: Front, gone: readonly string[], force: boolean): Promise<void> {
-    const { file, kind } = front
+    const { file } = front
     const text = await readIfThere(file)
     if (text !== undefined && originOf(text) !== 'ours' && !force) {
       throw new LbmError('OPERATION_FAILED', `${file} was changed by hand; it is left as it is.`, {
@@ -165,30 +143,19 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
       })
     }
     const rest = { ...front, apps: front.apps.filter((key) => !gone.includes(key)) }
-    const records = recordsOf(front)
-    const { program } = programFor(kind, records, front.options)
-    if (recordsOf(rest).length > 0) {
-      await store.put(rest)
-      await reapply(rest)
+    if (recordsOf(rest).length === 0) {
+      await emptyAndReload(front)
+      await store.remove(file)
       return
     }
-    await emptyAndReload(front, records, program)
-    await store.remove(file)
+    await reapply(rest)
   }
 
   /** Without a file a HAProxy would not reload at all: it gets one without anything in it, and then none. */
-  async function emptyAndReload(
-    { kind, file }: Front,
-    records: readonly AppRecord[],
-    program: ProxyProgram,
-  ): Promise<void> {
-    const version = await program.version()
-    const { text, generation } = renderFront(
-      kind,
-      records,
-      {},
-      { ...context(version), isEmpty: true },
-    )
+  async function emptyAndReload(front: Front): Promise<void> {
+    const { file, kind } = front
+    const program = programOf(front)
+    const { text, generation } = renderFront(front, [], context(await program.version()))
     try {
       await applyConfiguration({ path: file, text, generation }, { program, clock, force: true })
     } catch (error) {
@@ -207,11 +174,8 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
     recordsOf,
     statesOf: options.statesOf,
     loadsOf: options.loadsOf,
-    render: (front, records, generation) => {
-      const { program } = programFor(front.kind, records, front.options)
-      return program.version().then((version) => render(front, records, version, generation))
-    },
-    socketOf: (front, records) => programFor(front.kind, records, front.options).places.socket,
+    render: (front, records) =>
+      renderFront(front, records, context(front.version), front.generation),
     reapply: (front) => exclusive(() => reapply(front)),
     exclusive,
   })
@@ -220,14 +184,13 @@ export function createHostProxies(options: HostProxiesOptions): HostProxies {
     configure: (request) => exclusive(() => configure(request)),
     status: () =>
       Promise.all(
-        store.all().map((front) => {
-          const records = recordsOf(front)
-          return viewFront(front, records, {
-            ...(records.length === 0 ? {} : programFor(front.kind, records, front.options)),
+        store.all().map((front) =>
+          viewFront(front, recordsOf(front), {
+            program: programOf(front),
             statesOf: options.statesOf,
             trouble: steering.troubleOf(front.file),
-          })
-        }),
+          }),
+        ),
       ),
     off: (keys, force) =>
       exclusive(async () => {

@@ -31,12 +31,8 @@ export interface SteeringOptions {
   recordsOf: (front: Front) => AppRecord[]
   statesOf: (record: AppRecord) => InstanceState[]
   loadsOf: (record: AppRecord) => Promise<ReadonlyMap<number, number>>
-  render: (
-    front: Front,
-    records: readonly AppRecord[],
-    generation: string,
-  ) => Promise<RenderedFront>
-  socketOf: (front: Front, records: readonly AppRecord[]) => string
+  /** With the generation that serves: only membership may tell it from what runs. */
+  render: (front: Front, records: readonly AppRecord[]) => RenderedFront
   reapply: (front: Front) => Promise<void>
   exclusive: <T>(run: () => Promise<T>) => Promise<T>
 }
@@ -82,7 +78,7 @@ export function createSteering(options: SteeringOptions): Steering {
   async function sync(front: Front): Promise<void> {
     const records = options.recordsOf(front)
     if (records.length === 0) return
-    const rendered = await options.render(front, records, front.generation)
+    const rendered = options.render(front, records)
     const text = await readIfThere(front.file)
     if (text === undefined || originOf(text) !== 'ours') {
       const what = text === undefined ? 'is gone' : 'was changed by hand'
@@ -107,7 +103,7 @@ export function createSteering(options: SteeringOptions): Steering {
     records: readonly AppRecord[],
     { apps }: RenderedFront,
   ): Promise<boolean> {
-    const socket = options.socketOf(front, records)
+    const { socket } = front.place
     const all: string[] = []
     let placed = true
     for (const [index, app] of apps.entries()) {
@@ -148,7 +144,7 @@ export function createSteering(options: SteeringOptions): Steering {
   async function reloadIfNeeded(front: Front): Promise<void> {
     try {
       const records = options.recordsOf(front)
-      const { text } = await options.render(front, records, front.generation)
+      const { text } = options.render(front, records)
       // It may have gone back meanwhile.
       if (text === (await readIfThere(front.file))) return
       await options.reapply(front)
@@ -176,11 +172,11 @@ export function createSteering(options: SteeringOptions): Steering {
 
   async function drain(front: Front, record: AppRecord, numbers: readonly number[]): Promise<void> {
     const records = options.recordsOf(front)
-    const rendered = await options.render(front, records, front.generation)
+    const rendered = options.render(front, records)
     const app = rendered.apps.find(({ key }) => key === record.key)
     if (app === undefined) return
     await command(front, records, rendered)
-    const socket = options.socketOf(front, records)
+    const { socket } = front.place
     const names = numbers.map(serverName)
     const deadline = after(clock.now(), record.spec.drainIdleMs)
     while (clock.now() < deadline) {

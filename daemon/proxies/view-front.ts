@@ -4,7 +4,7 @@ import type { AppRecord } from '../../src/contract/app.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import type { ProxyServerView, ProxyView } from '../../src/contract/proxy-api.ts'
 import { readIfThere } from './apply.ts'
-import type { Front, placesOf } from './front.ts'
+import type { Front } from './front.ts'
 import { backendName, serverName } from './haproxy-backend.ts'
 import { askHaproxy } from './haproxy-socket.ts'
 import { numberOf, parseStat, parseStubStatus, type StatRow } from './haproxy-stats.ts'
@@ -14,8 +14,7 @@ import { type ProxiedApp, proxiedApp } from './proxied-app.ts'
 import { originOf } from './signed-text.ts'
 
 export interface ViewContext {
-  program?: ProxyProgram
-  places?: ReturnType<typeof placesOf>
+  program: ProxyProgram
   statesOf: (record: AppRecord) => InstanceState[]
   trouble: string | undefined
 }
@@ -23,25 +22,23 @@ export interface ViewContext {
 export async function viewFront(
   front: Front,
   records: readonly AppRecord[],
-  { program, places, statesOf, trouble }: ViewContext,
+  { program, statesOf, trouble }: ViewContext,
 ): Promise<ProxyView> {
-  const { kind, file, apps } = front
+  const { kind, file, apps, place } = front
   const text = await readIfThere(file).catch(() => undefined)
   const origin = text === undefined ? 'missing' : originOf(text)
-  const serving = await program?.serving()
+  const serving = await program.serving()
   const running = serving !== undefined
   const rows =
-    kind === 'haproxy' && running && places !== undefined
-      ? parseStat(await askHaproxy(places.socket, 'show stat json').catch(() => ''))
+    kind === 'haproxy' && running
+      ? parseStat(await askHaproxy(place.socket, 'show stat json').catch(() => ''))
       : []
   const servers = records.flatMap((record) =>
     serversOf(proxiedApp(record, front.options), statesOf(record), rows),
   )
   const totals =
-    kind === 'nginx' && running && places !== undefined
-      ? parseStubStatus(
-          (await askControl(places.control, places.controlName, '/status'))?.body ?? '',
-        )
+    kind === 'nginx' && running
+      ? parseStubStatus((await askControl(place.control, place.controlName, '/status'))?.body ?? '')
       : totalsOf(rows)
   return {
     kind,

@@ -43,6 +43,8 @@ export interface SlotKeys {
   max: Count
   /** Port of the app's own listener that the slots belong to, where it has several. */
   port: Count
+  /** In place of the app's own port, which then nobody can reach past the proxy (cluster mode). */
+  only: Flag
 }
 
 export function slotsGroup(): Group<SlotKeys, boolean> {
@@ -53,6 +55,7 @@ export function slotsGroup(): Group<SlotKeys, boolean> {
       dir: matching('socketDir', 'an absolute folder of at most 91 plain characters'),
       max: count({ min: 1, max: 1000 }),
       port: port(),
+      only: flag(),
     },
     (value) => (value === true ? {} : value),
   )

@@ -24,7 +24,7 @@ export function slotsSpec(given: CheckedApp['slots']): SlotsSpec | undefined {
     dir === undefined
       ? { type: 'tcp', host: host ?? '127.0.0.1', base: base ?? 0 }
       : { type: 'unix', dir: dir.replace(/(?<=.)\/+$/, '') }
-  return { at, max, ...defined('port', given.port) }
+  return { at, max, ...defined('port', given.port), ...defined('only', given.only) }
 }
 
 /** @param folder what relative files are relative to */

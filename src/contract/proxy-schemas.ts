@@ -3,6 +3,8 @@
 import * as v from 'valibot'
 
 import {
+  type HaproxyPlace,
+  type NginxPlace,
   PROXY_ALGORITHMS,
   PROXY_PATTERNS,
   type ProxyOptions,
@@ -51,11 +53,29 @@ export const slots: SchemaOf<SlotsSpec> = v.object({
   ]),
   max: whole(0, 1000),
   port: v.exactOptional(port),
+  only: v.exactOptional(v.boolean()),
 })
 
 const listen = v.object({
   host: matching('listenHost', '"*", a host name or an address'),
   port,
+})
+
+export const nginxPlace: SchemaOf<NginxPlace> = v.object({
+  program: v.exactOptional(file),
+  conf: v.exactOptional(file),
+  out: v.exactOptional(file),
+  control: v.exactOptional(
+    v.union([socket, v.pipe(v.string(), v.regex(/^[0-9a-z.:[\]-]+:\d{1,5}$/i))]),
+  ),
+})
+
+export const haproxyPlace: SchemaOf<HaproxyPlace> = v.object({
+  program: v.exactOptional(file),
+  out: v.exactOptional(file),
+  socket: v.exactOptional(socket),
+  master: v.exactOptional(socket),
+  pidFile: v.exactOptional(file),
 })
 
 export const proxyOptions: SchemaOf<ProxyOptions> = v.object({
@@ -107,23 +127,6 @@ export const proxyOptions: SchemaOf<ProxyOptions> = v.object({
     v.object({ global: snippet, upstream: snippet, server: snippet, location: snippet }),
   ),
   spareServers: v.exactOptional(whole(0, 1000)),
-  nginx: v.exactOptional(
-    v.object({
-      program: v.exactOptional(file),
-      conf: v.exactOptional(file),
-      out: v.exactOptional(file),
-      control: v.exactOptional(
-        v.union([socket, v.pipe(v.string(), v.regex(/^[0-9a-z.:[\]-]+:\d{1,5}$/i))]),
-      ),
-    }),
-  ),
-  haproxy: v.exactOptional(
-    v.object({
-      program: v.exactOptional(file),
-      out: v.exactOptional(file),
-      socket: v.exactOptional(socket),
-      master: v.exactOptional(socket),
-      pidFile: v.exactOptional(file),
-    }),
-  ),
+  nginx: v.exactOptional(nginxPlace),
+  haproxy: v.exactOptional(haproxyPlace),
 }) as SchemaOf<ProxyOptions>

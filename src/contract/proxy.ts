@@ -21,6 +21,8 @@ export interface SlotsSpec {
   max: number
   /** Port of the app's own listener that they belong to; absent: the first that listens. */
   port?: number
+  /** In place of the app's own listener, which is not bound (cluster mode). */
+  only?: boolean
 }
 
 export interface ProxyListen {

@@ -32,7 +32,14 @@ export function savedListMethods(
       const slot = slots.find(({ number }) => number === run.number)
       return slot === undefined ? [] : [{ ...run, id: slot.id }]
     })
-    return { ...fresh, slots, listens: saved.listens, ...(runs === undefined ? {} : { runs }) }
+    return {
+      ...fresh,
+      slots,
+      listens: saved.listens,
+      ...(runs === undefined ? {} : { runs }),
+      // A proxy knows the addresses.
+      ...(saved.slotBase === undefined ? {} : { slotBase: saved.slotBase }),
+    }
   }
 
   async function save(apps: readonly AppRecord[]): Promise<void> {

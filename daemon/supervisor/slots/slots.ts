@@ -3,7 +3,12 @@
  * front of the balancer, whose members it knows by listening in; the instances' own listeners are the balancer's affair.
  */
 
-import { AGENT_COMMAND, type FromAgent } from '../../../src/contract/agent.ts'
+import {
+  AGENT_COMMAND,
+  type FromAgent,
+  listenerKey,
+  type ListenQuery,
+} from '../../../src/contract/agent.ts'
 import type { AppRecord } from '../../../src/contract/app.ts'
 import { type SlotAddress, slotAddress } from '../../../src/contract/proxy.ts'
 import type { ListenHandle } from '../../balancer/native.ts'
@@ -209,6 +214,33 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
     }
   }
 
+  /** True for a listener that the slots are there in place of. */
+  function standsIn({ addressType, port: asked }: ListenQuery): boolean {
+    const { mode, slots: given } = record().spec
+    if (given?.only !== true || mode !== 'cluster' || typeof addressType !== 'number') return false
+    return given.port === undefined || given.port === asked
+  }
+
+  /** The app listens, as far as it knows; its connections come from the slots alone. */
+  function answerListen(memberId: number, { seq, query }: FromAgent & { act: 'listen' }): void {
+    const observed = members.get(memberId)
+    if (observed === undefined) return
+    const own = addressOf(observed.member.number)
+    const port = query.port === 0 && own?.type === 'tcp' ? own.port : query.port
+    observed.member.send({
+      cmd: AGENT_COMMAND,
+      act: 'listen-reply',
+      seq,
+      key: listenerKey(query),
+      how: 'dispatched',
+      sockname: {
+        address: query.address ?? '::',
+        port,
+        family: query.addressType === 4 && query.address !== null ? 'IPv4' : 'IPv6',
+      },
+    })
+  }
+
   return {
     update: settleSoon,
     leaveFiles() {
@@ -222,7 +254,8 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
       },
       receive(memberId, message, handle) {
         observe(memberId, message)
-        balancer.receive(memberId, message, handle)
+        if (message.act === 'listen' && standsIn(message.query)) answerListen(memberId, message)
+        else balancer.receive(memberId, message, handle)
       },
       setInRotation(memberId, inRotation) {
         balancer.setInRotation(memberId, inRotation)
