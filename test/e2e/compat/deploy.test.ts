@@ -119,7 +119,7 @@ describe("PM2's layout", () => {
     })
     project.commit('1')
     const setup = await project.deploy('production', 'setup')
-    expect(setup.exitCode, setup.all).toBe(0)
+    expect(setup).toMatchObject({ exitCode: 0 })
     expect(setup.stdout).toMatch(/^pre-setup$/m)
     expect(setup.stdout).toMatch(/^post-setup in source$/m)
     expect(lstatSync(join(project.path, 'current')).isSymbolicLink()).toBe(true)
@@ -127,7 +127,7 @@ describe("PM2's layout", () => {
     expect((await project.deploy('production', 'setup')).stderr).toContain('is set up already')
 
     const first = await project.deploy('production')
-    expect(first.exitCode, first.all).toBe(0)
+    expect(first).toMatchObject({ exitCode: 0 })
     expect(first.stdout).toContain('[lbm] Done.')
     expect(first.stdout).not.toContain('lbm-phase')
     expect(existsSync(join(project.folder, 'local.txt'))).toBe(true)
@@ -135,7 +135,7 @@ describe("PM2's layout", () => {
 
     const second = project.commit('2')
     const update = await project.deploy('production', 'update')
-    expect(update.exitCode, update.all).toBe(0)
+    expect(update).toMatchObject({ exitCode: 0 })
     expect(update.stdout).toMatch(/^pre-deploy at 1$/m)
     expect(project.current()).toBe('2')
     expect(readFileSync(join(project.path, 'shared/log'), 'utf8')).toBe('deployed 1\ndeployed 2\n')
@@ -145,7 +145,7 @@ describe("PM2's layout", () => {
     )
     expect((await project.deploy('production', 'previous')).stdout).toContain('version 1')
     const reverted = await project.deploy('production', 'revert')
-    expect(reverted.exitCode, reverted.all).toBe(0)
+    expect(reverted).toMatchObject({ exitCode: 0 })
     expect(project.current()).toBe('1')
     expect((await project.deploy('production', 'list')).stdout.match(/version \d/g)).toEqual([
       'version 1',
@@ -234,7 +234,7 @@ test('releases: each in a folder, so many are kept, a failing one reverts the sy
   for (const version of ['1', '2', '3']) {
     project.commit(`v${version}`)
     const done = await project.deploy('production')
-    expect(done.exitCode, done.all).toBe(0)
+    expect(done).toMatchObject({ exitCode: 0 })
     // Their names have seconds in them.
     await new Promise((resolve) => setTimeout(resolve, 1100))
   }
@@ -276,7 +276,7 @@ test('several hosts, one after the other; localhost goes without ssh; one that f
   expect(done.exitCode).toBe(1)
   expect(done.stderr).toMatch(/127\.0\.0\.1:\d+ cannot be reached by ssh/)
   const only = await project.deploy('production', '--force', '--host', 'localhost')
-  expect(only.exitCode, only.all).toBe(0)
+  expect(only).toMatchObject({ exitCode: 0 })
 }, 60_000)
 
 test('two deploys to a host at once: the second is refused', async ({ skip }) => {
@@ -336,6 +336,6 @@ test.each([
   writeFileSync(join(folder, 'ecosystem.json'), JSON.stringify(config))
   await using cli = newCli()
   const done = await cli.lbm('deploy', ...words, { cwd: folder })
-  expect(done.exitCode, done.all).toBe(exitCode)
+  expect(done).toMatchObject({ exitCode })
   expect(done.stderr).toMatch(message)
 })
