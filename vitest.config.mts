@@ -37,7 +37,7 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/unit/**/*.test.ts'],
           sequence: UNIT,
           maxWorkers: 2,
-          testTimeout: 5_000,
+          testTimeout: 20_000,
         },
       },
       {

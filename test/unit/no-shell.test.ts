@@ -5,7 +5,8 @@ import { expect, test } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
 /** `exec`, `execSync` and the option `shell` of node:child_process make a shell read a string. */
-const SHELL = /\bshell: (?:true|'|")|import \{[^}]*\bexec(?:Sync)?\b[^}]*\} from 'node:child_process'/
+const SHELL =
+  /\bshell: (?:true|'|")|import \{[^}]*\bexec(?:Sync)?\b[^}]*\} from 'node:child_process'/
 
 test('no source has a shell read a string', () => {
   const files = ['src', 'daemon'].flatMap((folder) =>
