@@ -1,7 +1,7 @@
 /** The real PM2, for tests that compare; it is no dependency of lbm, so it is fetched where it is wanted. */
 
 import { execFile } from 'node:child_process'
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdtempSync, renameSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -21,11 +21,15 @@ export async function realPm2(): Promise<RealPm2 | string> {
   const module = join(folder, 'node_modules/pm2')
   const bin = join(module, 'bin/pm2')
   if (!existsSync(bin)) {
-    mkdirSync(folder, { recursive: true })
-    const args = ['install', '--prefix', folder, '--no-fund', '--no-audit', `pm2@${VERSION}`]
+    // Aside and moved in whole: another run may want it at this moment.
+    const aside = mkdtempSync(`${folder}-`)
+    const args = ['install', '--prefix', aside, '--no-fund', '--no-audit', `pm2@${VERSION}`]
     try {
       await promisify(execFile)('npm', args, { timeout: INSTALL_TIMEOUT_MS })
+      if (!existsSync(bin)) renameSync(aside, folder)
     } catch (error) {
+      rmSync(aside, { recursive: true, force: true })
+      if (existsSync(bin)) return { module, bin }
       return `pm2@${VERSION} cannot be installed: ${(error as Error).message.split('\n').at(-1)}`
     }
   }

@@ -23,7 +23,8 @@ test("a program written for PM2's API: its assertions hold on lbm/pm2", async ()
   expect(await startProgram(process.execPath, [PROGRAM], { env }).done).toMatchObject(HOLDS)
 }, 90_000)
 
-test('and on PM2 itself', async ({ skip }) => {
+// PM2's bus may miss events while its socket connects, which a busy machine makes likely; then nothing is proved yet.
+test('and on PM2 itself', { retry: 2, timeout: 240_000 }, async ({ skip }) => {
   const pm2 = await realPm2()
   if (typeof pm2 === 'string') return skip(pm2)
   const home = mkdtempSync(join(tmpdir(), 'lbm-pm2-'))
@@ -35,7 +36,7 @@ test('and on PM2 itself', async ({ skip }) => {
     rmSync(home, { recursive: true, force: true })
   }
   return undefined
-}, 240_000)
+})
 
 test('require and import give the same thing, promises stand in for callbacks, and a thrown callback is an exception', async () => {
   await using cli = newCli()
