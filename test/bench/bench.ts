@@ -1,6 +1,6 @@
 /** Runs the parts that are asked for, prints one table, writes one file, and leaves nothing running. */
 
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg, release, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -135,17 +135,20 @@ function benchFor(
 
 /** Whatever a part has left, since it failed or was interrupted. */
 function endAll(folder: string): string[] {
-  if (!existsSync(folder)) return []
-  const left = processesOf(folder)
-  for (const { pid } of left) {
-    try {
-      process.kill(pid, 'SIGKILL')
-    } catch {
-      // It has ended by itself in the meantime.
+  const ended = new Map<number, string>()
+  // One that is asked for its death a moment too late may have started another.
+  for (let left = processesOf(folder); left.length > 0; left = processesOf(folder)) {
+    for (const { pid, command } of left) {
+      ended.set(pid, command)
+      try {
+        process.kill(pid, 'SIGKILL')
+      } catch {
+        // It has ended by itself in the meantime.
+      }
     }
   }
   rmSync(folder, { recursive: true, force: true })
-  return left.map(({ pid, command }) => `${pid} ${command}`)
+  return [...ended].map(([pid, command]) => `${pid} ${command}`)
 }
 
 function say(text: string): void {
