@@ -4,6 +4,9 @@ import { Agent, request } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+/** Names the session of a request, for a policy that goes by it. */
+export const SESSION_HEADER: string = 'X-Session'
+
 /** Nobody who lives takes that long to tell his pid. */
 const HANGS_MS = 2000
 /** When the next try comes, should there be no answer to the one before. */
@@ -18,9 +21,8 @@ export function askPid(port: number): Promise<number | undefined> {
     socket.on('data', (chunk) => (text += chunk.toString('latin1')))
     socket.on('error', () => resolve(undefined))
     socket.on('close', () => resolve(Number(/\r\n\r\n(\d+)/.exec(text)?.[1]) || undefined))
-    // The cookie is for those who go by one.
     socket.write(
-      `GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nCookie: session=${Math.random()}\r\n\r\n`,
+      `GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n${SESSION_HEADER}: ${Math.random()}\r\n\r\n`,
     )
   })
 }
@@ -85,7 +87,7 @@ export interface Asked {
   failure: string | undefined
 }
 
-/** One request. @param from address to come from, such as 127.0.0.7 */
+/** One request. @param from address to come from, such as 127.0.0.7, which also names the session */
 export function askTimed(
   port: number,
   {
@@ -109,7 +111,13 @@ export function askTimed(
     const end = (failure?: string): void =>
       resolve({ pid: Number(body), ms: performance.now() - started, failure })
     const call = request(
-      { host: '127.0.0.1', port, path, agent, ...(from !== undefined && { localAddress: from }) },
+      {
+        host: '127.0.0.1',
+        port,
+        path,
+        agent,
+        ...(from !== undefined && { localAddress: from, headers: { [SESSION_HEADER]: from } }),
+      },
       (response) => {
         response.setEncoding('utf8')
         response.on('data', (chunk: string) => {

@@ -16,8 +16,8 @@ export interface LoadSpec {
   rate?: number
   /** Weight and path. */
   paths?: [number, string][]
-  /** Each request has a cookie of this name with a random value. */
-  cookie?: string
+  /** Each request has a header of this name with a random value. */
+  header?: string
   /** Requests that are sent at once on a connection. */
   pipeline?: number
 }
@@ -55,7 +55,7 @@ function wrk({
   seconds,
   keepAlive,
   paths,
-  cookie,
+  header,
   pipeline = 1,
 }: LoadSpec): Program {
   const args = ['-t1', `-c${clients}`, `-d${seconds}s`, '--timeout', '10s']
@@ -67,7 +67,7 @@ function wrk({
     {
       WRK_PIPELINE: String(pipeline),
       ...(paths !== undefined && { WRK_PATHS: paths.flat().join(' ') }),
-      ...(cookie !== undefined && { WRK_COOKIE: cookie }),
+      ...(header !== undefined && { WRK_HEADER: header }),
     },
   ]
 }

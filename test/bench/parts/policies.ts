@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { freePort } from '../../helpers/free-port.ts'
 import { until } from '../../helpers/until.ts'
-import { answeredBy, type Asked, askTimed } from '../measure/answers.ts'
+import { answeredBy, type Asked, askTimed, SESSION_HEADER } from '../measure/answers.ts'
 import type { Bench, Part } from '../part.ts'
 import { APP } from '../subjects/fixtures.ts'
 import { startCluster } from '../subjects/floor.ts'
@@ -52,7 +52,7 @@ export const policies: Part = {
     for (const policy of POLICIES) {
       ports[policy] = await freePort()
       const args = ['--balance', policy]
-      if (policy === 'sticky') args.push('--sticky-cookie', 'session')
+      if (policy === 'sticky') args.push('--sticky-header', SESSION_HEADER)
       await lbm.start({
         script: APP,
         name: policy,

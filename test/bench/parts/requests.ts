@@ -1,7 +1,7 @@
 /** How many requests a second, and what each costs the process manager itself. */
 
 import { freePort } from '../../helpers/free-port.ts'
-import { answeredBy } from '../measure/answers.ts'
+import { answeredBy, SESSION_HEADER } from '../measure/answers.ts'
 import { hasWrk, type LoadSpec, putLoad } from '../measure/load.ts'
 import { cpuSeconds } from '../measure/process-figures.ts'
 import { type Budget, samplesOf, type Unit } from '../measure/report.ts'
@@ -14,7 +14,6 @@ import { newLbm } from '../subjects/lbm.ts'
 const INSTANCES = 4
 const POLICIES = ['least-connections', 'round-robin', 'random-2', 'weighted', 'sticky', 'kernel']
 const DEFAULT = 'least-connections'
-const COOKIE = 'session'
 /** Far from what the machine can do, so that the times are the server's own. */
 const CALM_RATE = 500
 
@@ -69,9 +68,9 @@ export const requests: Part = {
     for (const policy of POLICIES) {
       const port = await freePort()
       const args = ['--balance', policy]
-      if (policy === 'sticky') args.push('--sticky-cookie', COOKIE)
+      if (policy === 'sticky') args.push('--sticky-header', SESSION_HEADER)
       await lbm.start({ script: APP, name: policy, port, instances: INSTANCES, args })
-      targets[policy] = { port, ownPids: () => lbm.ownPids() }
+      targets[policy] = { port, ownPids: () => [lbm.daemonPid(), lbm.supervisorOf(policy)] }
     }
     const port = await freePort()
     await using cluster = startCluster({ script: APP, port, instances: INSTANCES })
@@ -84,7 +83,12 @@ export const requests: Part = {
     for (const [name, target] of Object.entries(targets)) {
       await answeredBy(target.port, INSTANCES)
       bench.say(`warms up ${name}`)
-      const load = { port: target.port, clients: 64, seconds: bench.seconds(2), cookie: COOKIE }
+      const load = {
+        port: target.port,
+        clients: 64,
+        seconds: bench.seconds(2),
+        header: SESSION_HEADER,
+      }
       await putLoad({ ...load, keepAlive: true })
       await putLoad({ ...load, keepAlive: false })
     }
@@ -105,7 +109,7 @@ async function compare(bench: Bench, targets: Record<string, Target>, one: Case)
         () =>
           measure(targets[name]!, {
             ...one.load,
-            ...(name === 'sticky' && { cookie: COOKIE }),
+            ...(name === 'sticky' && { header: SESSION_HEADER }),
             seconds,
           }),
       ]),

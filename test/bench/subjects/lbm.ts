@@ -10,6 +10,8 @@ const BIN = join(DIST, '../bin/lbm.js')
 
 export interface Lbm extends Manager {
   supervisorPids(): number[]
+  /** Of a cluster app. */
+  supervisorOf(app: string): number
   /** Pids of the instances, as the daemon tells them; undefined while there is none. */
   listedPids(): Promise<number[] | undefined>
 }
@@ -17,12 +19,11 @@ export interface Lbm extends Manager {
 export function newLbm(): Lbm {
   const cli = newCli({ timeoutMs: 600_000 })
   const { root, daemonPid, runDir, socket } = cli.home
-  const pidOfDaemon = (): number =>
-    (JSON.parse(readFileSync(daemonPid, 'utf8')) as { pid: number }).pid
+  const pidOfDaemon = (): number => pidIn(daemonPid)
   const supervisorPids = (): number[] =>
     readdirSync(runDir)
       .filter((name) => name.endsWith('.json'))
-      .map((name) => (JSON.parse(readFileSync(join(runDir, name), 'utf8')) as { pid: number }).pid)
+      .map((name) => pidIn(join(runDir, name)))
   return {
     run: (...words) => cli.ok(...words),
     command: (...words) => ({
@@ -44,6 +45,7 @@ export function newLbm(): Lbm {
       ),
     daemonPid: pidOfDaemon,
     supervisorPids,
+    supervisorOf: (app) => pidIn(join(runDir, `app-${app}.json`)),
     async listedPids() {
       const list = await call(socket, 'app.list', {}).catch(() => undefined)
       return list?.instances.map(({ pid }) => pid)
@@ -51,4 +53,8 @@ export function newLbm(): Lbm {
     ownPids: () => [pidOfDaemon(), ...supervisorPids()],
     [Symbol.asyncDispose]: () => cli[Symbol.asyncDispose](),
   }
+}
+
+function pidIn(file: string): number {
+  return (JSON.parse(readFileSync(file, 'utf8')) as { pid: number }).pid
 }
