@@ -71,7 +71,7 @@ export interface Control extends Disposable {
 export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
   const instances = createInstanceCache((state) => {
-    proxies.changed()
+    proxies.instanceChanged()
     needs.changed()
     const record = state === undefined ? undefined : store.find(state.app)
     if (state !== undefined && record?.spec.job !== undefined) jobs.changed(record, state)

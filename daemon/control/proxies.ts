@@ -27,6 +27,7 @@ export interface ProxiesOptions {
 export interface Proxies extends HostProxies {
   /** Tells the proxies before instances end. */
   supervisors: Supervisors
+  instanceChanged(): void
 }
 
 const SNAPSHOT_MS = 5000
@@ -131,6 +132,7 @@ export function createProxies(options: ProxiesOptions): Proxies {
   return {
     ...proxies,
     supervisors,
+    instanceChanged: proxies.changed,
     changed() {
       agentCheck.listenAt(store.apps().flatMap(({ spec }) => spec.proxy?.agentCheck ?? []))
       proxies.changed()

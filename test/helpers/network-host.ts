@@ -17,13 +17,18 @@ export interface NetworkHost extends Disposable {
   mend(): void
 }
 
-/** @param folder for a file of the test's @param index tells hosts of one test apart */
-export function networkHost(folder: string, index: number): NetworkHost {
+/** The kernel takes a moment to forget one. */
+let made = 0
+
+/** @param folder for a file of the test's */
+export function networkHost(folder: string): NetworkHost {
+  made += 1
+  const index = made
   const ip = requireProgram('ip')
   const run = (...words: string[]): string => execFileSync(ip, words, { encoding: 'utf8' })
   const name = `lbm${process.pid % 100_000}x${index}`
   const [here, there] = [`${name}a`, `${name}b`]
-  const network = `10.${211 + index}.${process.pid % 250}`
+  const network = `10.${211 + (index % 40)}.${process.pid % 250}`
   const node = join(folder, `node-${index}`)
   try {
     run('netns', 'add', name)
@@ -33,7 +38,13 @@ export function networkHost(folder: string, index: number): NetworkHost {
       { cause: error },
     )
   }
-  run('link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', name)
+  const end = (): void => void run('netns', 'del', name)
+  try {
+    run('link', 'add', here, 'type', 'veth', 'peer', 'name', there, 'netns', name)
+  } catch (error) {
+    end()
+    throw error
+  }
   run('addr', 'add', `${network}.1/24`, 'dev', here)
   run('link', 'set', here, 'up')
   run('-n', name, 'addr', 'add', `${network}.2/24`, 'dev', there)
@@ -47,6 +58,6 @@ export function networkHost(folder: string, index: number): NetworkHost {
     node,
     cut: () => void run('-n', name, 'link', 'set', there, 'down'),
     mend: () => void run('-n', name, 'link', 'set', there, 'up'),
-    [Symbol.dispose]: () => void run('netns', 'del', name),
+    [Symbol.dispose]: end,
   }
 }
