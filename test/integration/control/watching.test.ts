@@ -137,7 +137,7 @@ test('cron: restarted at its times, not while it is stopped', async () => {
   })
   await daemon.start(spec)
   await daemon.listed(([first]) => (first?.restarts ?? 0) >= 2)
-  expect(daemon.log()).toContain('"cron.restart"')
+  expect(daemon.log()).toContain('"cron.due"')
   await daemon.call('app.stop', { selectors: ['api'] })
   await sleep(1500)
   expect((await daemon.list())[0]?.phase).toBe('stopped')
