@@ -23,6 +23,8 @@ export interface Cli {
   silent: boolean
   /** `-m`: blocks in place of the table. */
   miniList: boolean
+  /** `--ci`: the words of the command line, for annotations. */
+  pipeline?: readonly string[] | undefined
   /** Set by a command that did what it was asked and has something to say by its exit code. */
   exitCode?: number
 }

@@ -43,6 +43,7 @@ import { addStart } from './commands/start.ts'
 import { addStartup } from './commands/startup.ts'
 import { addDelete, addStop } from './commands/stop.ts'
 import { addUpgrade } from './commands/upgrade.ts'
+import { addWait } from './commands/wait.ts'
 import { addWhy } from './commands/why.ts'
 
 type AddCommand = (program: Command, cli: Cli) => void
@@ -60,6 +61,7 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addReload,
       addApply,
       addPlan,
+      addWait,
       addScale,
       addDev,
       addRun,

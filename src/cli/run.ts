@@ -24,7 +24,10 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
       return 0
     }
     const { runProgram } = await import('./program.ts')
-    return await runProgram(cli, own)
+    if (!own.includes('--ci')) return await runProgram(cli, own)
+    const { runInPipeline } = await import('./run-in-pipeline.ts')
+    const inPipeline = { ...cli, pipeline: own }
+    return await runInPipeline(inPipeline, own, () => runProgram(inPipeline, own))
   } catch (error) {
     return reportError(io, error)
   }

@@ -288,3 +288,22 @@ test('another out_file → what it prints from then on is there', async () => {
   expect(readFileSync(join(on.folder, 'two.log'), 'utf8')).toBe('working\n')
   expect(readFileSync(join(on.folder, 'one.log'), 'utf8')).toBe('working\n')
 })
+
+test('a program in another language that binds its port itself → restarted with its new definition', async () => {
+  await using on = world()
+  const port = await freePort()
+  const python: App = {
+    name: 'files',
+    script: 'python3 -m http.server',
+    env: { A: 1 },
+    args: [port],
+  }
+  on.write(python)
+  await on.cli.ok('apply', 'ecosystem.json')
+  const before = await on.pids()
+  on.write({ ...python, env: { A: 2 } })
+  await on.cli.ok('apply', 'ecosystem.json')
+  expect(await on.pids()).not.toEqual(before)
+  expect((await on.cli.jlist())[0]?.pm2_env).toMatchObject({ status: 'online', A: '2' })
+  expect((await on.apply()).stdout).toContain('Nothing to do')
+})

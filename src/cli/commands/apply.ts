@@ -4,6 +4,7 @@ import type { AppliedApp } from '../../client/apply/apply-plan.ts'
 import type { Wire } from '../../client/wire.ts'
 import { type AppPlan, isNothingToDo } from '../../config/plan/plan-apps.ts'
 import { ask, askStarting, type Cli } from '../cli.ts'
+import { fail } from '../finish.ts'
 import { paletteFor } from '../io.ts'
 import { sayReloads } from '../output/rollouts.ts'
 import { type Say, sayFor } from '../output/say.ts'
@@ -12,6 +13,7 @@ import { withProgress } from '../reload-progress.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
 import { showList } from './list.ts'
 import { addFileOptions } from './plan.ts'
+import { CI_HELP } from './restart.ts'
 
 interface ApplyCommandOptions extends PlanOptions {
   supersede?: boolean
@@ -30,6 +32,7 @@ export function addApply(program: Command, cli: Cli): void {
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--reveal', 'print values of secret-looking variables, too')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--ci', CI_HELP)
     .addHelpText(
       'after',
       '\nExamples:\n  $ lbm apply ecosystem.config.js --env production\n  $ lbm apply --prune --timeout 2m',
@@ -69,8 +72,7 @@ export async function runApply(
     }))
     cli.io.out(JSON.stringify({ file, apps }, null, 2))
   } else if (applied.some(({ result }) => result !== 'none')) await showList(cli)
-  const failure = failureOfApplied(applied)
-  if (failure !== undefined) throw failure
+  await fail(cli, applied, failureOfApplied)
 }
 
 async function sayPlan(

@@ -9,7 +9,7 @@ import { type Say, sayFor } from '../output/say.ts'
 import { withProgress } from '../reload-progress.ts'
 import { sortWords } from '../selectors.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
-import { addChangeOptions, type ChangeOptions, collectOnly } from './restart.ts'
+import { addChangeOptions, type ChangeOptions, CI_HELP, collectOnly } from './restart.ts'
 
 export interface ReloadOptions extends ChangeOptions {
   supersede?: boolean
@@ -44,6 +44,7 @@ export function addReload(program: Command, cli: Cli): void {
     .option('-f, --force', 'the same, under the name it has for PM2')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--ci', CI_HELP)
     .action((file: string, options: ReloadOptions) => runReload(cli, [file], options))
 }
 

@@ -51,8 +51,11 @@ export function addRestart(program: Command, cli: Cli): void {
     .option('--no-wait', 'return after the spawn, ready or not')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--ci', CI_HELP)
     .action((file: string, options: RestartOptions) => runRestart(cli, [file], options))
 }
+
+export const CI_HELP = "for a pipeline: folds its log, and annotates what fails (GitHub's commands)"
 
 export const collectOnly = (text: string, before: string[] = []): string[] => [...before, text]
 
@@ -66,6 +69,7 @@ export function addChangeOptions(command: Command): Command {
     .option('--strict', 'ecosystem file: refuse unknown keys')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--ci', CI_HELP)
 }
 
 export async function runRestart(

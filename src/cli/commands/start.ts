@@ -13,7 +13,7 @@ import { type Say, sayFor } from '../output/say.ts'
 import { addAppOptions, addIgnoredOptions, type AppOptions } from '../start-options.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
 import { fetchViews } from './list.ts'
-import { collectOnly } from './restart.ts'
+import { CI_HELP, collectOnly } from './restart.ts'
 
 export interface StartOptions extends AppOptions {
   wait: boolean
@@ -48,6 +48,7 @@ export function addStart(program: Command, cli: Cli): void {
     .option('--only <names>', 'ecosystem file: these apps only', collectOnly)
     .option('--strict', 'ecosystem file: refuse unknown keys')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--ci', CI_HELP)
     .option(
       '--foreground',
       'stay here: output to this terminal, end with the app and its exit code',

@@ -13,9 +13,11 @@ export interface Say {
 export async function sayFor(cli: Cli): Promise<Say> {
   if (cli.silent) return { info: () => undefined, warn: () => undefined }
   const { green, yellow } = await paletteFor(cli.io)
+  const annotations = cli.pipeline && (await import('./annotations.ts'))
   const name = isAsPm2(cli.io.env) ? 'PM2' : 'lbm'
   return {
     info: (text) => cli.io.out(`${green(`[${name}]`)} ${text}`),
-    warn: (text) => cli.io.err(`${yellow(`[${name}][WARN]`)} ${text}`),
+    warn: (text) =>
+      cli.io.err(annotations?.warningAnnotation(text) ?? `${yellow(`[${name}][WARN]`)} ${text}`),
   }
 }

@@ -100,7 +100,10 @@ async function carryOut(
     case 'reload': {
       const { supersede = false } = options
       const params = { selectors, specs: [spec], supersede, rollback: false }
-      return first((await ask('app.reload', params, options)).apps, name)
+      const outcome = first((await ask('app.reload', params, options)).apps, name)
+      if (!cannotRunTwice(spec, outcome)) return outcome
+      const restart = { selectors, specs: [spec], wait: true, rolling: false }
+      return first((await ask('app.restart', restart, options)).apps, name)
     }
     case 'scale': {
       // First, so that the instances that are added have it.
@@ -120,6 +123,17 @@ async function carryOut(
     default:
       return action satisfies never
   }
+}
+
+/**
+ * A program without the agent that binds a port by itself: nobody knew before the new one tried. Each language has the
+ * words of strerror(3).
+ */
+function cannotRunTwice({ runtime }: AppSpec, { rollout }: ActionOutcome): boolean {
+  if (runtime === 'node' || rollout?.result !== 'rolled-back') return false
+  const { exit, message = '' } = rollout.failed ?? {}
+  const said = [message, exit?.message ?? '', ...(exit?.lastLines ?? [])].join('\n')
+  return /address (is )?already in use|EADDRINUSE/i.test(said)
 }
 
 /** All at once: the daemon ends what others need after those. */
