@@ -1,7 +1,13 @@
 /** What the supervisors last said of each instance. */
 
 import { type AppRecord, isScheduledJob, type SlotRecord } from '../../src/contract/app.ts'
-import { ALIVE_PHASES, type InstanceState, type InstanceView } from '../../src/contract/instance.ts'
+import {
+  ALIVE_PHASES,
+  type ExitReason,
+  type InstanceState,
+  type InstanceView,
+  MAX_DEATHS,
+} from '../../src/contract/instance.ts'
 
 export interface InstanceCache {
   update: (state: InstanceState) => void
@@ -87,20 +93,23 @@ export function lostWithSupervisor(state: InstanceState, atMs: number): Instance
     notes: [message],
   }
   if (state.pid === 0) return ended
+  const death: ExitReason = {
+    kind: 'supervisor-lost',
+    code: null,
+    signal: null,
+    pid: state.pid,
+    atMs,
+    uptimeMs: Math.max(0, atMs - state.startedAt),
+    wasReady: state.phase !== 'starting',
+    message,
+    lastLines: [],
+    generation: state.generation,
+  }
   return {
     ...ended,
     restarts: state.restarts + 1,
-    lastExit: {
-      kind: 'supervisor-lost',
-      code: null,
-      signal: null,
-      pid: state.pid,
-      atMs,
-      uptimeMs: Math.max(0, atMs - state.startedAt),
-      wasReady: state.phase !== 'starting',
-      message,
-      lastLines: [],
-    },
+    lastExit: death,
+    deaths: [death, ...(state.deaths ?? [])].slice(0, MAX_DEATHS),
   }
 }
 

@@ -83,6 +83,7 @@ export function startRunningProcess(
     mode: spec.mode,
     reportMs: AGENT_REPORT_MS,
     proxyProtocol: spec.balance.proxyProtocol,
+    stopSignal: spec.killSignal,
     ...slotsForAgent(spec),
   }
   const env = environmentOf(whole, identity, agent)

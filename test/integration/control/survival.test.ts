@@ -82,7 +82,11 @@ test('a supervisor is killed: nothing of its instances is left, new ones answer,
   expect(after.map(({ id, number }) => [id, number])).toEqual(
     before.map(({ id, number }) => [id, number]),
   )
-  expect(after[0]?.lastExit).toMatchObject({ kind: 'supervisor-lost', pid: before[0]?.pid })
+  const { apps } = await daemon.call('app.describe', { selectors: ['api'], reveal: false })
+  for (const [index, { lastExit, deaths }] of (apps[0]?.instances ?? []).entries()) {
+    expect(lastExit).toMatchObject({ kind: 'supervisor-lost', pid: before[index]?.pid })
+    expect(deaths).toEqual([lastExit])
+  }
   expect(await askAll(port, 2)).toEqual(new Set(after.map(({ pid }) => pid)))
   for (const { pid, pidStart: start } of before) expect(pidStart(pid)).not.toBe(start)
 })

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { expect, test } from 'vitest'
@@ -115,6 +115,19 @@ test('stop: a tree that ignores the signal is killed whole after kill_timeout', 
     lastExit: { signal: 'SIGKILL', requestedBy: 'command' },
   })
 })
+
+test.each(['fork', 'cluster'] as const)(
+  '%s, the supervisor is killed and nobody comes: an instance ends by its own stop signal',
+  async (mode) => {
+    await using supervisor = await startSupervisor()
+    const note = join(supervisor.home.root, 'note')
+    const spec = fixture('notes-signal.cjs', { mode, killSignal: 'SIGUSR2', env: { NOTE: note } })
+    await supervisor.start(spec)
+    process.kill(supervisor.pid, 'SIGKILL')
+    const said = (): string => (existsSync(note) ? readFileSync(note, 'utf8') : '')
+    expect(await until(() => said() || undefined)).toBe('SIGUSR2')
+  },
+)
 
 test('stop and start: the same port answers again, with a new pid', async () => {
   await using supervisor = await startSupervisor()
