@@ -2,7 +2,7 @@
 
 import { after, type Clock } from '../kernel/clock.ts'
 import { isAxmMessage } from './instance/axm.ts'
-import type { Runner } from './instance/runner.ts'
+import type { Runner } from './instance/runner-port.ts'
 
 export interface Reply {
   id: number

@@ -4,7 +4,8 @@ import { LbmError } from '../../src/contract/errors.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import type { Implementation } from '../../src/contract/rpc.ts'
 import type { SupervisorApi } from '../../src/contract/supervisor.ts'
-import { type AppHost, createAppHost, type HostDeps } from './app-host.ts'
+import type { AppHost, HostDeps } from './app-host-port.ts'
+import { createAppHost } from './app-host.ts'
 import type { AppMessages } from './app-messages.ts'
 
 export interface MethodsOptions {

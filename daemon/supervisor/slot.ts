@@ -8,7 +8,8 @@ import {
 } from '../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
 import { createDeathHistory } from './health/deaths/death-history.ts'
-import { createRunner, type Runner, type RunnerOptions } from './instance/runner.ts'
+import type { Runner, RunnerOptions } from './instance/runner-port.ts'
+import { createRunner } from './instance/runner.ts'
 import type { Sinks } from './logs/sinks.ts'
 
 export type RunnerBasics = Omit<

@@ -1,6 +1,6 @@
 /** The leader of one app: watches its processes, and tells the one that leads and the one that does not any more. */
 
-import type { Runner } from '../instance/runner.ts'
+import type { Runner } from '../instance/runner-port.ts'
 import {
   type Candidate,
   type Leadership,

@@ -11,7 +11,7 @@ import type {
 import type { InstanceOutcome, RolloutOutcome } from '../../../src/contract/supervisor.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { describeExit } from '../instance/exit-reason.ts'
-import type { Runner } from '../instance/runner.ts'
+import type { Runner } from '../instance/runner-port.ts'
 import { isAtRest, type Slot, type Why } from '../slot.ts'
 import { type Conducted, conductRollout, type RolloutEnd } from './conduct.ts'
 import type { RolloutEffect } from './machine.ts'

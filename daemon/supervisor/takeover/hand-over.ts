@@ -11,7 +11,7 @@ import {
 } from '../../../src/contract/takeover.ts'
 import type { NativeHandle } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
-import type { AppHost } from '../app-host.ts'
+import type { AppHost } from '../app-host-port.ts'
 
 /** Beyond the listen_timeout of the slowest app: the successor's own time. */
 const GRACE_MS = 15_000

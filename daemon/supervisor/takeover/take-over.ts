@@ -6,7 +6,8 @@ import {
   TAKEOVER_VERSION,
 } from '../../../src/contract/takeover.ts'
 import type { NativeHandle } from '../../balancer/port.ts'
-import { type AppHost, createAppHost, type HostDeps } from '../app-host.ts'
+import type { AppHost, HostDeps } from '../app-host-port.ts'
+import { createAppHost } from '../app-host.ts'
 
 export interface TakeOverOptions {
   version: string
