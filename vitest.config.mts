@@ -47,7 +47,7 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/integration/**/*.test.ts'],
           globalSetup: ['test/helpers/global-teardown.ts'],
           sequence: INTEGRATION,
-          maxWorkers: 2,
+          maxWorkers: 3,
           testTimeout: 30_000,
           retry: RETRIES,
           hookTimeout: 15_000,
@@ -60,8 +60,8 @@ const config: ViteUserConfig = defineConfig({
           include: ['test/e2e/**/*.test.ts'],
           globalSetup: ['test/helpers/global-teardown.ts'],
           sequence: E2E,
-          // Each file starts several processes of its own.
-          maxWorkers: 2,
+          // Most of the time they wait for processes of their own.
+          maxWorkers: 3,
           testTimeout: 60_000,
           hookTimeout: 60_000,
           retry: RETRIES,

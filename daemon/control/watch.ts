@@ -94,15 +94,19 @@ function watchApp(
 
   function changed(path: string): void {
     if (isSuspended || isDisposed) return
-    const now = clock.now()
-    if (files.size === 0) firstChangeAt = now
+    if (files.size === 0) firstChangeAt = clock.now()
     files.add(path)
+    settleWhenQuiet()
+  }
+
+  function settleWhenQuiet(): void {
+    const now = clock.now()
     const due = Math.min(now + quietMs, firstChangeAt + Math.max(MAX_WAIT_MS, quietMs))
     timer?.[Symbol.dispose]()
     timer = clock.at(after(now, due - now), () => void settle())
   }
 
-  /** What changes during a restart waits for its end. */
+  /** What changes during a restart waits for its end; and for quiet, since chokidar tells of no two changes in 50 ms. */
   async function settle(): Promise<void> {
     if (isRestarting || files.size === 0 || isDisposed) return
     const batch = [...files]
@@ -122,7 +126,7 @@ function watchApp(
     }
     isRestarting = false
     loop = restartDone(loop, clock.now())
-    await settle()
+    if (files.size > 0) settleWhenQuiet()
   }
 
   function suspend(cause: readonly string[]): void {

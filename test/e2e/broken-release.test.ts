@@ -26,7 +26,7 @@ const BROKEN: [string, RegExp][] = [
   ['dies-soon.cjs', /lost its database/],
 ]
 
-describe.each(MODES)('%s', (_mode, flags) => {
+describe.concurrent.each(MODES)('%s', (_mode, flags) => {
   test.each(BROKEN)(
     '%s is deployed → exit 1 that names the cause, old pids, 0 requests lost',
     { timeout: 60_000 },
@@ -80,7 +80,7 @@ describe.each(MODES)('%s', (_mode, flags) => {
   )
 })
 
-test('a boot of 12 s is reloaded → 0 requests lost', { timeout: 90_000 }, async () => {
+test.concurrent('a boot of 12 s is reloaded → 0 requests lost', { timeout: 90_000 }, async () => {
   await using cli = newCli()
   using release = releaseFolder('slow-boot.cjs')
   const port = await freePort()
@@ -97,7 +97,7 @@ test('a boot of 12 s is reloaded → 0 requests lost', { timeout: 90_000 }, asyn
   expect(reload.stdout).toMatch(/reloaded/)
 })
 
-test('scale 4 → 1 → 8 under load → 0 requests lost', { timeout: 90_000 }, async () => {
+test.concurrent('scale 4 → 1 → 8 under load → 0 requests lost', { timeout: 90_000 }, async () => {
   await using cli = newCli()
   using release = releaseFolder('http.cjs')
   const port = await freePort()
@@ -112,7 +112,7 @@ test('scale 4 → 1 → 8 under load → 0 requests lost', { timeout: 90_000 }, 
   expect(failures).toEqual([])
 })
 
-test.each(['cli', 'daemon', 'supervisor'] as const)(
+test.concurrent.each(['cli', 'daemon', 'supervisor'] as const)(
   'kill -9 of the %s in the middle of a reload → it serves, whole again within seconds',
   { timeout: 60_000 },
   async (victim) => {

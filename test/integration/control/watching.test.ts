@@ -48,11 +48,20 @@ function project(source = APP): Project {
 
 /** chokidar says nothing to the daemon's users when it is ready; a save that it sees does. */
 async function untilWatching(daemon: RunningDaemon, { write }: Project): Promise<number> {
-  return until(async () => {
+  const restarts = async (): Promise<number> => {
+    const [one] = await daemon.listed(([first]) => first?.phase === 'ready')
+    return one?.restarts ?? 0
+  }
+  await until(async () => {
     write('probe.txt')
     await sleep(300)
-    const [one] = await daemon.list()
-    return one !== undefined && one.restarts > 0 && one.phase === 'ready' ? one.restarts : undefined
+    return (await restarts()) > 0 ? true : undefined
+  })
+  // The last write may be one restart more.
+  return until(async () => {
+    const before = await restarts()
+    await sleep(1000)
+    return (await restarts()) === before ? before : undefined
   })
 }
 
