@@ -85,7 +85,11 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
   ],
 ]
 
-export function createProgram(cli: Cli): Command {
+/**
+ * @param wanted the command that was typed: those listed behind it need not be built. Words that name none, such as
+ * `help`, build them all.
+ */
+export function createProgram(cli: Cli, wanted?: string): Command {
   const program = new Command('lbm')
     .description('Keeps programs running and balances connections between their instances.')
     .version(__LBM_VERSION__, '-v, --version', 'print the version')
@@ -105,7 +109,10 @@ export function createProgram(cli: Cli): Command {
     })
   for (const [title, adders] of GROUPS) {
     program.commandsGroup(title)
-    for (const add of adders) add(program, cli)
+    for (const add of adders) {
+      add(program, cli)
+      if (program.commands.some((command) => isCalled(command, wanted))) return finished(program)
+    }
   }
   program.commandsGroup(OWN_GROUP)
   program
@@ -113,7 +120,6 @@ export function createProgram(cli: Cli): Command {
     .description('print the version')
     .action(() => cli.io.out(__LBM_VERSION__))
   addRuntime(program, cli)
-  for (const command of program.commands) command.configureHelp({ showGlobalOptions: true })
   program.addHelpCommand(
     program
       .createCommand('help')
@@ -131,6 +137,15 @@ Examples:
   $ lbm reload app               a new version, with no request lost
   $ lbm help start               all options of a command`,
   )
+  return finished(program)
+}
+
+function isCalled(command: Command, word: string | undefined): boolean {
+  return word !== undefined && (command.name() === word || command.aliases().includes(word))
+}
+
+function finished(program: Command): Command {
+  for (const command of program.commands) command.configureHelp({ showGlobalOptions: true })
   return program
 }
 
@@ -148,7 +163,10 @@ function termOf(command: Command): string {
 
 /** @throws LbmError USAGE for what commander does not understand */
 export async function runProgram(cli: Cli, own: readonly string[]): Promise<number> {
-  const program = createProgram(cli)
+  const program = createProgram(
+    cli,
+    own.find((word) => !word.startsWith('-')),
+  )
   if (own.every((word) => word.startsWith('-') && !isHelp(word))) {
     cli.io.write(program.helpInformation())
     return isAsPm2(cli.io.env) ? 1 : 2

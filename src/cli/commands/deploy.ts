@@ -4,8 +4,7 @@ import { basename, join, resolve } from 'node:path'
 import type { Command } from 'commander'
 
 import { isConfigFileName } from '../../config/config-file-name.ts'
-import { type DeployTarget, deployTarget } from '../../config/deploy-section.ts'
-import { loadConfigFile } from '../../config/load.ts'
+import type { DeployTarget } from '../../config/deploy-section.ts'
 import { didYouMean, LbmError } from '../../contract/errors.ts'
 import type { Cli } from '../cli.ts'
 import { currentFolder } from '../current-folder.ts'
@@ -75,6 +74,8 @@ async function runDeploy(
       hint: 'lbm deploy production; "lbm help deploy" has more',
     })
   }
+  const { deployTarget } = await import('../../config/deploy-section.ts')
+  const { loadConfigFile } = await import('../../config/load.ts')
   const value = await loadConfigFile(file)
   const all = deployTarget(value, name, basename(file))
   const target = {

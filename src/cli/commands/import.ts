@@ -6,10 +6,8 @@ import { promisify } from 'node:util'
 
 import type { Command } from 'commander'
 
-import { fromPm2, type ImportedApps } from '../../config/from-pm2.ts'
-import { parseJson } from '../../config/parse-text.ts'
+import type { ImportedApps } from '../../config/from-pm2.ts'
 import { findInPath } from '../../config/programs.ts'
-import { configText } from '../../config/write-config.ts'
 import { LbmError } from '../../contract/errors.ts'
 import { isSecretName } from '../../contract/mask.ts'
 import type { Cli } from '../cli.ts'
@@ -71,6 +69,7 @@ async function runImport(
   const toStdout = options.output === '-'
   const say = await sayFor(toStdout ? { ...cli, silent: true } : cli)
   const { value, source } = await readList(cli, file, options)
+  const { fromPm2 } = await import('../../config/from-pm2.ts')
   const imported = fromPm2(value, source, { shell: cli.io.env, isOwnNode })
   if (imported.apps.length === 0) {
     throw new LbmError('OPERATION_FAILED', `${source} holds no app.`, {
@@ -80,7 +79,7 @@ async function runImport(
   say.info(`${imported.apps.length} apps found in ${source}`)
   for (const note of imported.notes) say.warn(note)
   if (options.output !== undefined || options.start !== true)
-    writeConfig(cli, say, imported, options)
+    await writeConfig(cli, say, imported, options)
   if (options.start === true) await startAll(cli, say, imported, source)
 }
 
@@ -95,7 +94,8 @@ async function readList(
   file: string | undefined,
   { running = false, saved = false }: ImportOptions,
 ): Promise<Found> {
-  if (file === '-') return { value: parseJson(readFileSync(0, 'utf8'), 'stdin'), source: 'stdin' }
+  if (file === '-')
+    return { value: await parseJson(readFileSync(0, 'utf8'), 'stdin'), source: 'stdin' }
   if (file !== undefined) return readFile(resolve(currentFolder(), file))
   const home = cli.io.env['PM2_HOME'] ?? join(homedir(), '.pm2')
   if (!saved && (running || isRunning(home))) return await askPm2(cli, home)
@@ -110,7 +110,12 @@ function isOwnNode(path: string): boolean {
   return existsSync(path) && realpathSync(path) === realpathSync(process.execPath)
 }
 
-function readFile(path: string): Found {
+async function parseJson(text: string, source: string): Promise<unknown> {
+  const parser = await import('../../config/parse-text.ts')
+  return parser.parseJson(text, source)
+}
+
+async function readFile(path: string): Promise<Found> {
   let text: string
   try {
     text = readFileSync(path, 'utf8')
@@ -119,7 +124,7 @@ function readFile(path: string): Found {
       cause,
     })
   }
-  return { value: parseJson(text, path), source: path }
+  return { value: await parseJson(text, path), source: path }
 }
 
 function isRunning(home: string): boolean {
@@ -149,17 +154,18 @@ async function askPm2(cli: Cli, home: string): Promise<Found> {
   // PM2 may print of other things first.
   const start = stdout.search(/\[\s*(\{|\])/)
   return {
-    value: parseJson(stdout.slice(Math.max(0, start)), 'pm2 jlist'),
+    value: await parseJson(stdout.slice(Math.max(0, start)), 'pm2 jlist'),
     source: `the PM2 in ${home}`,
   }
 }
 
-function writeConfig(
+async function writeConfig(
   cli: Cli,
   say: Say,
   { apps }: ImportedApps,
   { output = DEFAULT_OUTPUT, force = false }: ImportOptions,
-): void {
+): Promise<void> {
+  const { configText } = await import('../../config/write-config.ts')
   const text = configText(apps, output)
   if (output === '-') {
     cli.io.write(text)

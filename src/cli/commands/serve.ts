@@ -2,9 +2,6 @@ import { resolve } from 'node:path'
 
 import type { Command } from 'commander'
 
-import { buildSpec } from '../../config/app-spec.ts'
-import { checkOptions } from '../../config/options.ts'
-import { serverDefinition } from '../../config/static-servers.ts'
 import { LbmError } from '../../contract/errors.ts'
 import { askStarting, type Cli } from '../cli.ts'
 import { currentFolder } from '../current-folder.ts'
@@ -73,6 +70,9 @@ async function runServe(
   const root = resolve(cwd, path)
   const port = portOf(options.port ?? givenPort ?? cli.io.env['PM2_SERVE_PORT'] ?? DEFAULT_PORT)
   const basicAuth = loginOf(options, cli.io.env)
+  const { buildSpec } = await import('../../config/app-spec.ts')
+  const { checkOptions } = await import('../../config/options.ts')
+  const { serverDefinition } = await import('../../config/static-servers.ts')
   const definition = {
     ...serverDefinition({ name, path: root, port, host, spa, ftp, homepage, basicAuth }),
     ...(instances === undefined ? {} : { instances }),
