@@ -4,9 +4,11 @@ import { chmod, readFile, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 import { isLbmError, LbmError } from '../../src/contract/errors.ts'
+import type { ProxyKind } from '../../src/contract/proxy.ts'
 import { writeFileAtomic } from '../kernel/atomic-file.ts'
 import { after, type Clock } from '../kernel/clock.ts'
 import type { ProxyProgram } from './port.ts'
+import { isAboutRights, rightsHint } from './rights.ts'
 import { originOf } from './signed-text.ts'
 
 const FILE_MODE = 0o644
@@ -62,19 +64,24 @@ export async function applyConfiguration(
       return { confirmedAfterMs: Math.round(clock.now() - started) }
     }
     const complaints = await program.complaints(startedAt)
-    const why = complaints.length > 0 ? complaints.join('; ') : 'see its log'
+    const why = complaints.length > 0 ? complaints.join('; ') : `see ${LOG_OF[program.kind]}`
     throw new LbmError(
       'OPERATION_FAILED',
       `The running ${program.kind} did not take the configuration: ${why}`,
     )
   } catch (error) {
     await restore(file, before, program)
-    throw withRestored(error, file.path, before)
+    throw withRestored(error, file.path, before, program)
   }
 }
 
-function refused(program: ProxyProgram, output: string): LbmError {
-  return new LbmError('OPERATION_FAILED', `${program.kind} refuses the configuration: ${output}`)
+const LOG_OF: Record<ProxyKind, string> = {
+  nginx: 'its error log',
+  haproxy: 'what it wrote to its standard error (journalctl -u haproxy)',
+}
+
+function refused({ kind }: ProxyProgram, output: string): LbmError {
+  return new LbmError('OPERATION_FAILED', `${kind} refuses the configuration: ${output}`)
 }
 
 async function serves(
@@ -102,11 +109,17 @@ async function restore(
   if ((await program.serving()) === generation) await program.reload().catch(() => undefined) // told already
 }
 
-function withRestored(error: unknown, path: string, before: string | undefined): unknown {
+function withRestored(
+  error: unknown,
+  path: string,
+  before: string | undefined,
+  { kind }: ProxyProgram,
+): unknown {
   if (!isLbmError(error)) return error
   const what =
     before === undefined ? `${path} was removed again.` : `${path} is what it was before.`
-  return new LbmError(error.code, `${error.message} — ${what}`, { hint: error.hint, cause: error })
+  const hint = isAboutRights(error.message) ? rightsHint(kind, path) : error.hint
+  return new LbmError(error.code, `${error.message} — ${what}`, { hint, cause: error })
 }
 
 function checkOrigin(path: string, text: string): void {

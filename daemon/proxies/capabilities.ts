@@ -8,6 +8,11 @@ import { atLeast, showVersion, type Version } from './version.ts'
 /** The oldest that knows all that the generated text says. */
 const OLDEST: Record<ProxyKind, Version> = { nginx: [1, 18, 0], haproxy: [2, 4, 0] }
 
+const NEEDED_FOR: Record<ProxyKind, string> = {
+  nginx: 'connections to the instances that stay open for a time of their own (keepalive_timeout)',
+  haproxy: 'reloads that cut no idle connection (idle-close-on-response)',
+}
+
 interface Limit {
   applies: (app: ProxiedApp) => boolean
   message: string
@@ -85,6 +90,9 @@ export function checkCapabilities(
     throw new LbmError(
       'UNSUPPORTED',
       `This is ${kind} ${showVersion(version)}; its configuration is made for ${showVersion(OLDEST[kind])} and later.`,
+      {
+        hint: `install a newer one: it is needed for ${NEEDED_FOR[kind]}; or name another: proxy.${kind}.program`,
+      },
     )
   }
   const limits = kind === 'nginx' ? NGINX : HAPROXY

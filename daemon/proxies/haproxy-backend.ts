@@ -125,7 +125,7 @@ function localServer(server: LocalServer, app: ProxiedApp, isUnix: boolean): str
     `server ${serverName(number)} ${place(address)}`,
     `weight ${weight * WEIGHT_STEP}`,
     ...(isUnix && app.proxy.algorithm === 'cookie' ? [`cookie ${serverName(number)}`] : []),
-    ...agent(app, address.type === 'tcp' ? address.host : '127.0.0.1', `${number}`),
+    ...agent(app, localAgentHost(app, address), `${number}`),
     ...(used ? [] : ['disabled']),
   ].join(' ')
 }
@@ -134,6 +134,13 @@ function localServer(server: LocalServer, app: ProxiedApp, isUnix: boolean): str
 function agent({ id, proxy }: ProxiedApp, host: string, which: string): string[] {
   if (proxy.agentCheck === undefined) return []
   return [`agent-addr ${word(host)}`, `agent-send ${word(id)}/${word(which)}\\n`]
+}
+
+/** Where this host's daemon listens: one that listens everywhere is reached where the slot is. */
+function localAgentHost({ proxy }: ProxiedApp, address: SlotAddress): string {
+  const { host = '0.0.0.0' } = proxy.agentCheck ?? {}
+  if (host !== '0.0.0.0' && host !== '::') return host
+  return address.type === 'tcp' ? address.host : '127.0.0.1'
 }
 
 /** Without an address until there is an instance for them: they get it over the admin socket. */

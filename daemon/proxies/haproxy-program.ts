@@ -102,7 +102,11 @@ export function haproxyProgram({
       const now = failedReloads === undefined ? undefined : await countFailed()
       return now !== undefined && failedReloads !== undefined && now > failedReloads
     },
-    complaints: () => Promise.resolve(complaints),
+    async complaints() {
+      if (complaints.length > 0 || existsSync(socket)) return complaints
+      // It keeps the socket over reloads, but not its file.
+      return [`there is no ${socket}, over which it would tell: restart HAProxy`]
+    },
   }
 }
 

@@ -7,6 +7,7 @@ import { LbmError } from '../../src/contract/errors.ts'
 import type { NginxPlace } from '../../src/contract/proxy.ts'
 import { askControl } from './nginx-control.ts'
 import type { ProxyProgram } from './port.ts'
+import { isAboutRights } from './rights.ts'
 import { findProgram, runProgram } from './run-program.ts'
 import { parseVersion } from './version.ts'
 
@@ -69,7 +70,7 @@ export function nginxProgram({
       const around = join(folder, 'nginx.conf')
       await writeFile(
         around,
-        `pid "${folder}/nginx.pid"; error_log stderr; events {} http { include "${file}"; }`,
+        `pid "${folder}/nginx.pid"; error_log stderr; events {} http { access_log off; include "${file}"; }`,
       )
       const { exitCode, output } = await runProgram(program(), ['-t', '-c', around])
       return { ok: exitCode === 0, output }
@@ -77,7 +78,8 @@ export function nginxProgram({
     async reload() {
       const { exitCode, output } = await runProgram(program(), ['-s', 'reload', ...main])
       if (exitCode === 0) return
-      throw new LbmError('OPERATION_FAILED', `nginx does not run: ${lastLine(output)}`, {
+      const what = isAboutRights(output) ? 'cannot be told to reload' : 'does not run'
+      throw new LbmError('OPERATION_FAILED', `nginx ${what}: ${lastLine(output)}`, {
         hint: 'start it (systemctl start nginx), or write the file alone: --out without --apply',
       })
     },
@@ -97,7 +99,7 @@ export function nginxProgram({
 
 /** That of the main block: what goes wrong in a reload is written there. */
 async function errorLog(dumped: string, program: string): Promise<string | undefined> {
-  const named = /^\s*error_log\s+([^\s;]+)/m.exec(dumped)?.[1]
+  const named = /(?:^|[;{}])\s*error_log\s+([^\s;]+)/m.exec(dumped)?.[1]
   if (named !== undefined) return named.startsWith('/') ? named : resolve('/etc/nginx', named)
   const { output } = await runProgram(program, ['-V'])
   const built = /--error-log-path=(\S+)/.exec(output)?.[1]

@@ -2,8 +2,9 @@
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
+import { join } from 'node:path'
 
-import { describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { ProxyView } from '../../src/contract/proxy-api.ts'
 import { ask } from '../helpers/ask.ts'
@@ -143,6 +144,12 @@ describe.each(PROXIES)('%s', (kind) => {
 })
 
 describe('errors are clear', () => {
+  let cli: Cli
+  beforeAll(async () => {
+    cli = await withApps()
+  })
+  afterAll(() => cli[Symbol.asyncDispose]())
+
   test.each([
     [
       ['proxy', 'nginx', 'api', '--server-name', 'a.com;x'],
@@ -156,19 +163,49 @@ describe('errors are clear', () => {
     [['proxy', 'apache', 'api'], 2, /apache|command/],
     [['proxy', 'nginx', 'api', '--out', '/proc/x/y.conf'], 1, /cannot be written/],
     [['proxy', 'nginx', 'plain'], 2, /has no slots.*"slots": true/s],
-  ])('lbm %j → exit %i', { timeout: 60_000 }, async (words, exitCode, message) => {
-    await using cli = await withApps()
+    [['proxy', 'nginx', 'lacking', '--check'], 1, /is not there.*apt-get install nginx/s],
+    [['proxy', 'haproxy', 'lacking', '--apply'], 1, /is not there.*apt-get install haproxy/s],
+    [['proxy', 'nginx', 'aged'], 1, /nginx 1\.10\.3.*1\.18\.0 and later.*keepalive_timeout/s],
+    [['proxy', 'haproxy', 'aged'], 1, /haproxy 2\.2\.9.*2\.4\.0 and later.*idle-close/s],
+  ])('lbm %j → exit %i', async (words, exitCode, message) => {
     const run = await cli.lbm(...words)
     expect(run.exitCode, `lbm said: ${run.all}`).toBe(exitCode)
     expect(run.stderr).toMatch(message)
   })
 })
 
+/** `lacking` has proxies that are not installed, `aged` ones that are too old. */
 async function withApps(): Promise<Cli> {
   const cli = newCli({ cwd: FIXTURES })
-  await cli.ok('start', 'http.cjs', '-n', 'api', '--slots', {
-    env: { PORT: String(await freePort()) },
+  const app = (name: string, keys: object = {}): object => ({
+    name,
+    script: join(FIXTURES, 'http.cjs'),
+    env: { PORT: '0' },
+    ...keys,
   })
-  await cli.ok('start', 'http.cjs', '-n', 'plain', { env: { PORT: String(await freePort()) } })
+  const withPrograms = (nginx: string, haproxy: string): object => ({
+    slots: true,
+    proxy: { nginx: { program: nginx }, haproxy: { program: haproxy } },
+  })
+  const saying = (name: string, text: string): string => {
+    const path = join(cli.home.root, name)
+    writeFileSync(path, `#!/bin/sh\necho "${text}"\n`, { mode: 0o755 })
+    return path
+  }
+  const apps = [
+    app('api', { slots: true }),
+    app('plain'),
+    app('lacking', withPrograms('/nowhere/nginx', '/nowhere/haproxy')),
+    app(
+      'aged',
+      withPrograms(
+        saying('nginx', 'nginx version: nginx/1.10.3'),
+        saying('haproxy', 'HAProxy version 2.2.9-2 2021/01/01'),
+      ),
+    ),
+  ]
+  const file = join(cli.home.root, 'ecosystem.json')
+  writeFileSync(file, JSON.stringify({ apps }))
+  await cli.ok('start', file)
   return cli
 }
