@@ -186,9 +186,10 @@ export function proxyKeys(): ProxyKeys {
     ),
     agent_check: kind('a port, or an address such as "10.0.0.1:20901"', NUMBER_OR_TEXT, (value) => {
       const at = readListen(value)
-      return at === undefined
-        ? undefined
-        : { host: at.host === '*' ? '0.0.0.0' : at.host, port: at.port }
+      if (at === undefined) return undefined
+      // What tells of the apps is told to this host alone, unless somebody says otherwise.
+      const isPort = /^\d+$/.test(String(value))
+      return { host: isPort ? '127.0.0.1' : at.host === '*' ? '0.0.0.0' : at.host, port: at.port }
     }),
     retries: count({ max: 100 }),
     connect_timeout: duration(),

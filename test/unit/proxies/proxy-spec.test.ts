@@ -84,11 +84,21 @@ test('the keys of a file become options that the schema takes', () => {
       { address: '10.0.0.3', port: 21_001, weight: 2, backup: true },
     ],
     check: { path: '/healthz', intervalMs: 1000, rise: 2, fall: 2 },
-    agentCheck: { host: '0.0.0.0', port: 20_901 },
+    agentCheck: { host: '127.0.0.1', port: 20_901 },
     acceptProxy: true,
     sendProxy: true,
     slowStartMs: 10_000,
     static: [{ path: '/assets', root: '/srv/app/public', expiresMs: 3_600_000 }],
     maxBodyBytes: 10_485_760,
   })
+})
+
+test.each([
+  ['20901', '127.0.0.1'],
+  ['*:20901', '0.0.0.0'],
+  ['10.0.0.1:20901', '10.0.0.1'],
+  ['[::1]:20901', '::1'],
+])('agent checks: %s listens at %s', (agent_check, host) => {
+  const { proxy } = read({ proxy: { agent_check } })
+  expect(optionsOf(proxy ?? {}, '/', {}).agentCheck).toEqual({ host, port: 20_901 })
 })
