@@ -32,6 +32,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
     clock,
     members,
     changed(state) {
+      countSharesAnew()
       listening.rotationChanged(state)
       dispatcher.resume()
     },
@@ -58,6 +59,11 @@ export function createBalancer(options: BalancerOptions): Balancer {
     },
     log,
   })
+
+  /** One that comes later has no share of what was before. */
+  function countSharesAnew(): void {
+    for (const state of members.values()) state.acceptedBefore = state.accepted
+  }
 
   function takeIn(key: string, handle: StreamHandle): void {
     const mustRead = spec.policy === 'sticky' || (spec.policy === 'ip-hash' && spec.proxyProtocol)
@@ -140,6 +146,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
       if (state === undefined) return
       state.inRotation = inRotation
       state.wasInRotation ||= inRotation
+      countSharesAnew()
       listening.rotationChanged(state)
       dispatcher.resume()
     },
@@ -147,6 +154,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
       const state = members.get(memberId)
       if (state === undefined) return
       members.delete(memberId)
+      countSharesAnew()
       listening.forget(memberId)
       dispatcher.forget(state)
     },
@@ -155,6 +163,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
       spec = next
       if (!changes) return
       policy = choosePolicy(spec, random)
+      countSharesAnew()
       listening.policyChanged()
       dispatcher.resume()
     },
@@ -166,6 +175,7 @@ export function createBalancer(options: BalancerOptions): Balancer {
         openConnections: state.connections,
         accepted: state.accepted,
         acceptedPerSecond: state.acceptedPerSecond,
+        acceptedTogether: state.accepted - state.acceptedBefore,
         inRotation: state.inRotation && !state.ejected,
         loopUtilisation: state.loopUtilisation,
         loopDelayMs: state.loopDelayMs,

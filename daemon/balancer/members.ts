@@ -39,6 +39,8 @@ export interface MemberState extends Candidate {
   readonly accepting: Set<string>
   accepted: number
   acceptedPerSecond: number
+  /** `accepted` when somebody last came into the rotation or left it. */
+  acceptedBefore: number
   /** `accepted` at the time of the last report. */
   reported: { accepted: number; atMs: Monotonic }
 }
@@ -64,6 +66,7 @@ export function createMember(member: Member, nowMs: Monotonic): MemberState {
     accepting: new Set(),
     accepted: 0,
     acceptedPerSecond: 0,
+    acceptedBefore: 0,
     reported: { accepted: 0, atMs: nowMs },
   }
 }

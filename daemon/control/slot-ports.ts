@@ -50,12 +50,15 @@ interface Block {
   last: number
 }
 
+/** A block that the daemon chose is the app's as a whole: it may be scaled without a look at its neighbours. */
 function blockOf({ spec, slots, slotBase }: AppRecord): Block | undefined {
   const { slots: given } = spec
   if (given?.at.type !== 'tcp') return undefined
-  const first = given.at.base === 0 ? slotBase : given.at.base
+  const isChosen = given.at.base === 0
+  const first = isChosen ? slotBase : given.at.base
   if (first === undefined) return undefined
-  const count = Math.max(given.max, spec.instances, ...slots.map(({ number }) => number + 1))
+  const numbers = slots.map(({ number }) => number + 1)
+  const count = Math.max(isChosen ? BLOCK : 0, given.max, spec.instances, ...numbers)
   return { first, last: first + count - 1 }
 }
 
@@ -94,14 +97,18 @@ export function withSlotBase(
   )
 }
 
-/**
- * @param count instances that there are to be
- * @throws LbmError CONFIG_INVALID for slots that cannot work
- */
+export interface SlotsCheck {
+  spec: AppSpec
+  /** Instances that there are to be. */
+  count: number
+  /** What the daemon chose for this app before. */
+  slotBase: number | undefined
+  others: readonly AppRecord[]
+}
+
+/** @throws LbmError CONFIG_INVALID for slots that cannot work */
 export function checkSlots(
-  spec: AppSpec,
-  count: number,
-  others: readonly AppRecord[],
+  { spec, count, slotBase, others }: SlotsCheck,
   read: () => PortFacts,
 ): void {
   const { slots, name } = spec
@@ -122,8 +129,9 @@ export function checkSlots(
       { hint: 'leave it out, or give the app exec_mode: "cluster"' },
     )
   }
-  if (slots.at.type !== 'tcp' || slots.at.base === 0) return
-  const first = slots.at.base
+  if (slots.at.type !== 'tcp') return
+  const first = slots.at.base === 0 ? slotBase : slots.at.base
+  if (first === undefined) return
   const last = first + Math.max(slots.max, count) - 1
   const { ephemeralFrom } = read()
   if (last >= ephemeralFrom || last > 65_535) {

@@ -5,6 +5,7 @@ import type { HomePaths } from '../contract/home.ts'
 import { type InstanceView, type Status, STATUS_OF } from '../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../contract/log-files.ts'
 import { maskEnv } from '../contract/mask.ts'
+import { slotOf, slotText } from '../contract/slot-address.ts'
 
 export interface Pm2Process {
   pid: number
@@ -19,12 +20,13 @@ export interface Pm2ProcessOptions {
   /** False: values of secret-looking variables are masked. */
   reveal: boolean
   nextRunMs?: number | undefined
+  evenness?: number | undefined
 }
 
 export function toPm2Process(
   record: AppRecord,
   view: InstanceView,
-  { home, reveal, nextRunMs }: Pm2ProcessOptions,
+  { home, reveal, nextRunMs, evenness }: Pm2ProcessOptions,
 ): Pm2Process {
   const status = STATUS_OF[view.phase]
   const isOnline = status === 'online'
@@ -33,7 +35,7 @@ export function toPm2Process(
     name: view.name,
     pm2_env: {
       ...pm2Env(record, view, status, home, reveal),
-      lbm: ownFacts(record, view, nextRunMs),
+      lbm: ownFacts(record, view, { nextRunMs, evenness }),
     },
     pm_id: view.id,
     monit: {
@@ -128,10 +130,12 @@ function policyOf(spec: AppSpec): Record<string, unknown> {
 
 /** What PM2 has no field for. */
 function ownFacts(
-  { key, spec, runs = [] }: AppRecord,
+  record: AppRecord,
   view: InstanceView,
-  nextRunMs: number | undefined,
+  { nextRunMs, evenness }: Pick<Pm2ProcessOptions, 'nextRunMs' | 'evenness'>,
 ): Record<string, unknown> {
+  const { key, spec, runs = [] } = record
+  const slot = slotOf(record, view.number)
   return {
     app: key,
     number: view.number,
@@ -143,7 +147,10 @@ function ownFacts(
     quick_deaths: view.quickDeaths,
     notes: view.notes,
     ...(view.lastExit === undefined ? {} : { last_exit: view.lastExit }),
-    ...(view.balance === undefined ? {} : { balance: view.balance }),
+    ...(view.balance === undefined
+      ? {}
+      : { balance: { ...view.balance, ...(evenness === undefined ? {} : { evenness }) } }),
+    ...(slot === undefined ? {} : { slot: slotText(slot) }),
     ...(nextRunMs === undefined ? {} : { next_run: nextRunMs }),
     ...(spec.job === undefined
       ? {}

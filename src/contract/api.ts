@@ -16,6 +16,8 @@ export interface AppDetail {
   instances: InstanceView[]
   /** When its schedule restarts or runs it next. */
   nextRunMs?: number
+  /** Largest share of the connections, by the mean one: 1 is even. Of all its instances in rotation. */
+  evenness?: number
 }
 
 export interface DaemonInfo {

@@ -143,6 +143,8 @@ export interface InstanceBalance {
   openConnections: number
   accepted: number
   acceptedPerSecond: number
+  /** Accepted since somebody last came into the rotation or left it: what shares are compared by. */
+  acceptedTogether?: number
   inRotation: boolean
   /** 0–1. */
   loopUtilisation: number

@@ -1,23 +1,14 @@
 /** What happens to instances costs clients behind a proxy nothing: GET and POST, keep-alive and a connection each. */
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, readFileSync } from 'node:fs'
 
 import { describe, expect, test } from 'vitest'
 
 import { printFigure } from '../helpers/figures.ts'
 import { type Load, startLoad } from '../helpers/load.ts'
 import { type ProxiedWorld, proxiedWorld, PROXIES } from '../helpers/proxied-world.ts'
+import { supervisorPids } from '../helpers/supervisor-pids.ts'
 import { until } from '../helpers/until.ts'
-
-/** Of each supervisor, as its socket's file says. */
-const supervisorPids = ({ cli }: ProxiedWorld): number[] =>
-  readdirSync(cli.home.runDir)
-    .filter((name) => name.endsWith('.json'))
-    .map(
-      (name) =>
-        (JSON.parse(readFileSync(join(cli.home.runDir, name), 'utf8')) as { pid: number }).pid,
-    )
 
 const SLOTS = ['TCP', 'Unix'] as const
 const CELLS = PROXIES.flatMap((proxy) => SLOTS.map((slots) => ({ proxy, slots })))
@@ -50,9 +41,9 @@ const EVENTS: [string, (world: ProxiedWorld) => Promise<void>][] = [
   [
     'lbm upgrade',
     async (world) => {
-      const before = supervisorPids(world)
+      const before = supervisorPids(world.cli)
       await world.cli.ok('upgrade')
-      await until(() => !supervisorPids(world).some((pid) => before.includes(pid)) || undefined)
+      await until(() => !supervisorPids(world.cli).some((pid) => before.includes(pid)) || undefined)
       await until(() => before.every(isGone) || undefined)
     },
   ],

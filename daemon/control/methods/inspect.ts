@@ -8,6 +8,7 @@ import { MASK, maskEnv } from '../../../src/contract/mask.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
+import { evennessOf } from '../evenness.ts'
 import { viewOf } from '../instance-cache.ts'
 import { selectionsOf } from './selected.ts'
 
@@ -23,12 +24,15 @@ export function inspectMethods(control: Control): Methods {
     'app.describe'({ selectors, reveal = false }) {
       control.metrics.noteInterest()
       const apps = selectionsOf(control, selectors).map(({ record, ids }): AppDetail => {
-        const instances = viewsOf(control, record).filter(({ id }) => ids.includes(id))
+        const all = viewsOf(control, record)
+        const instances = all.filter(({ id }) => ids.includes(id))
+        const evenness = evennessOf(all)
         const nextRunMs = control.cron.nextRunMs(record.key)
         return {
           record: reveal ? record : maskRecord(record),
           instances,
           ...(nextRunMs === undefined ? {} : { nextRunMs }),
+          ...(evenness === undefined ? {} : { evenness }),
         }
       })
       return { apps }

@@ -214,8 +214,10 @@ async function checkDefinitions(store: Store, { specs = [] }: NewDefinitions): P
   for (const spec of specs) {
     await checkCron(spec)
     checkNeeds(spec, withSpecs(store, specs), { mustBeThere: false })
-    const others = store.apps().filter((record) => record.spec.name !== spec.name)
-    checkSlots(spec, spec.instances, others, readPortFacts)
+    const isOwn = (record: AppRecord): boolean => record.spec.name === spec.name
+    const others = store.apps().filter((record) => !isOwn(record))
+    const { slotBase } = store.apps().find(isOwn) ?? {}
+    checkSlots({ spec, count: spec.instances, slotBase, others }, readPortFacts)
   }
 }
 

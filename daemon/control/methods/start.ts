@@ -76,7 +76,8 @@ export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 
       checkNeeds(spec, store.apps(), { mustBeThere: true })
       const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
       const others = store.apps().filter((record) => force || !namesakes.includes(record))
-      checkSlots(spec, spec.instances, others, readPortFacts)
+      const { slotBase } = (force ? undefined : namesakes[0]) ?? {}
+      checkSlots({ spec, count: spec.instances, slotBase, others }, readPortFacts)
       if (force || namesakes.length === 0)
         return { ...(await startNew(spec, wait)), restarted: false }
 

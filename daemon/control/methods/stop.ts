@@ -116,7 +116,7 @@ export function stopMethods(control: Control): Methods {
         throw new LbmError('NOTHING_TO_DO', `"${spec.name}" has ${from} instance${plural} already.`)
       }
       const otherApps = store.apps().filter((app) => app.key !== key)
-      checkSlots(spec, count, otherApps, readPortFacts)
+      checkSlots({ spec, count, slotBase: record.slotBase, others: otherApps }, readPortFacts)
       const outcomes =
         count > from
           ? await scaleUp(record, count, wait)

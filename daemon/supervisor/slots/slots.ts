@@ -10,7 +10,8 @@ import {
   type ListenQuery,
 } from '../../../src/contract/agent.ts'
 import type { AppRecord } from '../../../src/contract/app.ts'
-import { type SlotAddress, slotAddress } from '../../../src/contract/proxy.ts'
+import type { SlotAddress } from '../../../src/contract/proxy.ts'
+import { slotOf } from '../../../src/contract/slot-address.ts'
 import type { ListenHandle } from '../../balancer/native.ts'
 import type { Balancer, InheritedListener, Member } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
@@ -65,14 +66,8 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
   let isSettling = false
   let filesStay = false
 
-  const addressOf = (number: number): SlotAddress | undefined => {
-    const { key, spec, slotBase } = record()
-    const { slots: given } = spec
-    if (given === undefined) return undefined
-    // The daemon's choice comes with the next definition.
-    if (given.at.type === 'tcp' && given.at.base === 0 && slotBase === undefined) return undefined
-    return slotAddress(given, number, { base: slotBase, app: key })
-  }
+  // The daemon's choice comes with the next definition.
+  const addressOf = (number: number): SlotAddress | undefined => slotOf(record(), number)
 
   /** Those of instances and those that are to be there beforehand; one that was there stays until the app is at rest. */
   function wantedNumbers(): number[] {

@@ -30,8 +30,8 @@ export async function runDescribe(
   const { apps } = await askAbout(cli, selectors, 'app.describe', { selectors, reveal })
   const home = homeOf(cli)
   if (json) {
-    const processes = apps.flatMap(({ record, instances, nextRunMs }) =>
-      instances.map((view) => toPm2Process(record, view, { home, reveal, nextRunMs })),
+    const processes = apps.flatMap(({ record, instances, nextRunMs, evenness }) =>
+      instances.map((view) => toPm2Process(record, view, { home, reveal, nextRunMs, evenness })),
     )
     cli.io.out(JSON.stringify(processes, null, 2))
     return
@@ -40,8 +40,8 @@ export async function runDescribe(
   const { describeInstance } = await import('../output/describe-instance.ts')
   const palette = await paletteFor(cli.io)
   const nowMs = Date.now()
-  for (const { record, instances, nextRunMs } of apps) {
-    for (const view of instances)
-      cli.io.out(describeInstance(record, view, { home, palette, reveal, nowMs, nextRunMs }))
+  for (const { record, instances, nextRunMs, evenness } of apps) {
+    const context = { home, palette, reveal, nowMs, nextRunMs, evenness }
+    for (const view of instances) cli.io.out(describeInstance(record, view, context))
   }
 }

@@ -43,8 +43,10 @@ async function pm2Processes(cli: Cli, { reveal = false }: JlistOptions): Promise
   const isPm2 = isAsPm2(cli.io.env)
   const shows = reveal || isPm2
   return (await fetchDetails(cli, shows))
-    .flatMap(({ record, instances, nextRunMs }) =>
-      instances.map((view) => toPm2Process(record, view, { home, reveal: shows, nextRunMs })),
+    .flatMap(({ record, instances, nextRunMs, evenness }) =>
+      instances.map((view) =>
+        toPm2Process(record, view, { home, reveal: shows, nextRunMs, evenness }),
+      ),
     )
     .map((process) => (isPm2 ? withoutOwnFacts(process) : process))
     .toSorted((a, b) => a.pm_id - b.pm_id)

@@ -8,6 +8,7 @@ import type { HomePaths } from '../../contract/home.ts'
 import { type InstanceView, type ListeningAt, STATUS_OF } from '../../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
 import { maskEnv } from '../../contract/mask.ts'
+import { slotOf, slotText } from '../../contract/slot-address.ts'
 import { formatBytes, formatDuration, formatUptime } from '../../contract/units.ts'
 import { statusPaint } from './instance-table.ts'
 import { runFacts, scheduleFacts } from './job-runs.ts'
@@ -19,6 +20,7 @@ export interface DescribeContext {
   reveal: boolean
   nowMs: number
   nextRunMs?: number | undefined
+  evenness?: number | undefined
 }
 
 type Facts = [label: string, value: string][]
@@ -38,7 +40,7 @@ export function describeInstance(
       context,
     ),
     ...section('Runs', runFacts(record, view.id), context),
-    ...section('Listening and balance', balanceFacts(view), context),
+    ...section('Listening and balance', balanceFacts(record, view, context.evenness), context),
     ...section('Last exit', exitFacts(view), context),
     ...section(
       'Actions',
@@ -133,10 +135,16 @@ function policyFacts({ spec }: AppRecord): Facts {
   ]
 }
 
-function balanceFacts({ listening, balance }: InstanceView): Facts {
+function balanceFacts(
+  record: AppRecord,
+  { number, listening, balance }: InstanceView,
+  evenness: number | undefined,
+): Facts {
   const addresses = listening.map(addressText)
+  const slot = slotOf(record, number)
   return [
     ...(addresses.length === 0 ? [] : ([['listens on', addresses.join(', ')]] satisfies Facts)),
+    ...(slot === undefined ? [] : ([['slot', slotText(slot)]] satisfies Facts)),
     ...(balance === undefined
       ? []
       : ([
@@ -147,6 +155,9 @@ function balanceFacts({ listening, balance }: InstanceView): Facts {
             'accepted',
             `${balance.accepted} (${Math.round(balance.acceptedPerSecond * 10) / 10} per second)`,
           ],
+          ...(evenness === undefined
+            ? []
+            : ([['evenness', `${evenness.toFixed(2)} (largest share / mean)`]] satisfies Facts)),
           [
             'event loop',
             `${Math.round(balance.loopUtilisation * 100)}% busy, delay ${Math.round(balance.loopDelayMs * 10) / 10} ms`,

@@ -48,10 +48,33 @@ describe('slots that cannot work are refused', () => {
     ['another app’s', { slots: tcp(22_000) }, [record('b', tcp(22_001))], /"b"/],
     ['for a program that is not Node', { slots: tcp(0), runtime: 'other' as const }, [], /Node/],
   ])('%s', (_, given, others, message) => {
-    expect(() => checkSlots(sampleSpec(given), 2, others, facts())).toThrow(message)
+    const check = { spec: sampleSpec(given), count: 2, slotBase: undefined, others }
+    expect(() => checkSlots(check, facts())).toThrow(message)
   })
   test('others are fine', () => {
-    expect(() => checkSlots(sampleSpec({ slots: tcp(22_000) }), 2, [], facts())).not.toThrow()
-    expect(() => checkSlots(sampleSpec(), 2, [], facts())).not.toThrow()
+    for (const spec of [sampleSpec({ slots: tcp(22_000) }), sampleSpec()])
+      expect(() =>
+        checkSlots({ spec, count: 2, slotBase: undefined, others: [] }, facts()),
+      ).not.toThrow()
+  })
+  test('inside of a block that the daemon chose for another app, used or not', () => {
+    const others = [{ ...record('a', tcp(0)), slotBase: 21_001 }]
+    const at = (base: number) => () =>
+      checkSlots(
+        { spec: sampleSpec({ slots: tcp(base) }), count: 1, slotBase: undefined, others },
+        facts(),
+      )
+    expect(at(21_100)).toThrow(/"a"/)
+    expect(at(21_101)).not.toThrow()
+  })
+  test('a chosen block that is to grow beyond its end, into another app’s or too far up', () => {
+    const spec = sampleSpec({ slots: tcp(0) })
+    const others = [record('b', tcp(21_150))]
+    const growTo = (count: number, slotBase: number) => () =>
+      checkSlots({ spec, count, slotBase, others }, facts())
+    expect(growTo(149, 21_001)).not.toThrow()
+    expect(growTo(150, 21_001)).toThrow(/"b"/)
+    expect(growTo(68, 32_700)).not.toThrow()
+    expect(growTo(69, 32_700)).toThrow(/32768/)
   })
 })
