@@ -17,8 +17,11 @@ const LAST_BELOW = Number(
   /^\d+/.exec(readFileSync('/proc/sys/net/ipv4/ip_local_port_range', 'utf8'))?.[0],
 )
 
+/** Those of the first app first. */
 const slotsOf = async (cli: Cli): Promise<string[]> =>
-  (await cli.jlist()).map(({ pm2_env: env }) => (env['lbm'] as { slot: string }).slot)
+  (await cli.jlist())
+    .toSorted((a, b) => a.name.localeCompare(b.name) || a.pm_id - b.pm_id)
+    .map(({ pm2_env: env }) => (env['lbm'] as { slot: string }).slot)
 
 const portOf = (slot: string): number => Number(slot.split(':')[1])
 
@@ -74,7 +77,7 @@ test('slots without a base: stable, below outgoing ports, no two alike', async (
   await cli.ok('save')
   await cli.ok('kill')
   await cli.ok('resurrect')
-  expect((await slotsOf(cli)).toSorted()).toEqual(chosen.toSorted())
+  expect(await slotsOf(cli)).toEqual(chosen)
   await until(async () => (await answers(first)) || undefined)
 
   for (const supervisor of supervisorPids(cli)) process.kill(supervisor, 'SIGKILL')
@@ -83,7 +86,7 @@ test('slots without a base: stable, below outgoing ports, no two alike', async (
     return list.every(({ pm2_env: env }) => env.status === 'online') || undefined
   })
   await until(async () => (await answers(first)) || undefined)
-  expect((await slotsOf(cli)).toSorted()).toEqual(chosen.toSorted())
+  expect(await slotsOf(cli)).toEqual(chosen)
 })
 
 async function answers(port: number): Promise<boolean> {
