@@ -4,13 +4,23 @@
  */
 
 import { AGENT_COMMAND } from '../../src/contract/agent.ts'
-import type { Monotonic } from '../../src/contract/units.ts'
 import { after, type Clock } from '../kernel/clock.ts'
-import { countAnswer, countHandover, isFree, type MemberState, takesPart } from './members.ts'
+import { chooseOwn, type Seeker } from './affinity.ts'
+import {
+  blockedAtMs,
+  countAnswer,
+  countHandover,
+  freeOnes,
+  isBlocked,
+  isFree,
+  type MemberState,
+  takesPart,
+} from './members.ts'
 import type { StreamHandle } from './native.ts'
 import type { Client, Policy } from './policies/policy.ts'
 import { createReserves } from './reserves.ts'
 import { createWaitingLine } from './waiting-line.ts'
+import { createWaker } from './waker.ts'
 
 /** Memory and descriptors are finite: beyond this the oldest is refused before its time. */
 const MAX_WAITING = 10_000
@@ -23,17 +33,13 @@ const ANYONE: Client = { address: '' }
 const WORTH_WAITING = 2
 const WORTH_WAITING_SHARE = 0.05
 
-export interface Connection {
+export interface Connection extends Seeker {
   readonly id: number
-  readonly key: string
   readonly handle: StreamHandle
   /** Who connects; looked up only where the policy asks. */
   readonly client: () => Client
   /** What was read of it already. */
   readonly read: Buffer | undefined
-  readonly deadlineMs: Monotonic
-  /** How long it may wait in all. */
-  readonly waitMs: number
 }
 
 export interface DispatcherOptions {
@@ -88,15 +94,25 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
     line.pushFirst(late)
     resume()
   })
-  let alarm: { timer: Disposable; atMs: Monotonic } | undefined
-  let askAgain: Disposable | undefined
+  const alarm = createWaker(clock, () => {
+    for (const connection of line.takeLate(clock.now())) options.refuse(connection)
+    setAlarm()
+  })
+  const askFull = createWaker(clock, () => {
+    for (const member of members.values()) member.full.clear()
+    resume()
+  })
+  const seeBlocked = createWaker(clock, () => resume())
   let redispatched = 0
 
   /** @returns true when somebody got it, or will in a moment */
   function place(connection: Connection): boolean {
     const { key } = connection
-    const { affinity } = options.policy()
-    const chosen = affinity ? chooseOwn(connection) : choose(connection, promptOnes(key))
+    const policy = options.policy()
+    const { affinity } = policy
+    const chosen = affinity
+      ? chooseOwn(connection, members, policy, clock.now())
+      : policy.choose(promptOnes(key), ANYONE)
     if (chosen !== undefined && isFree(chosen, key)) {
       handOver(connection, chosen)
       return true
@@ -105,26 +121,16 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       reserves.add(chosen, connection)
       return true
     }
-    for (const member of members.values()) if (member.full.has(key)) askFullAgain()
+    if (chosen !== undefined && chosen.unacknowledged > 0 && !isBlocked(chosen, clock.now()))
+      seeBlocked.by(blockedAtMs(chosen))
+    for (const member of members.values())
+      if (member.full.has(key)) askFull.by(after(clock.now(), ASK_FULL_AGAIN_MS))
     return false
-  }
-
-  function choose(connection: Connection, candidates: MemberState[]): MemberState | undefined {
-    const policy = options.policy()
-    return policy.choose(candidates, policy.affinity ? connection.client() : ANYONE)
-  }
-
-  function freeOnes(key: string): MemberState[] {
-    const free: MemberState[] = []
-    for (const member of members.values()) {
-      if (takesPart(member, key) && isFree(member, key)) free.push(member)
-    }
-    return free
   }
 
   /** Those that are free, and those for which it is worth to wait a moment. */
   function promptOnes(key: string): MemberState[] {
-    const prompt = freeOnes(key)
+    const prompt = freeOnes(members, key)
     const { strict } = options.policy()
     if (prompt.length === 0 && !strict) return prompt
     const fewest = Math.min(...prompt.map(({ connections }) => connections))
@@ -136,26 +142,6 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
       if (reserves.mayTake(member)) prompt.push(member)
     }
     return prompt
-  }
-
-  function chooseOwn(connection: Connection): MemberState | undefined {
-    const { key, deadlineMs, waitMs } = connection
-    const policy = options.policy()
-    const client = connection.client()
-    const ownerId = policy.ownerOf?.(client)
-    const owner = ownerId === undefined ? undefined : members.get(ownerId)
-    const own =
-      owner?.listeners.has(key) === true
-        ? owner
-        : policy.choose(
-            [...members.values()].filter((member) => takesPart(member, key)),
-            client,
-          )
-    const isLate = clock.now() >= deadlineMs - waitMs / 2
-    // Its instance does not come round: any is better than none.
-    return own !== undefined && !isFree(own, key) && isLate
-      ? choose(connection, freeOnes(key))
-      : own
   }
 
   function handOver(connection: Connection, to: MemberState): void {
@@ -212,24 +198,7 @@ export function createDispatcher(options: DispatcherOptions): Dispatcher {
 
   function setAlarm(): void {
     const next = line.nextDeadline()
-    if (next === undefined || (alarm !== undefined && alarm.atMs <= next)) return
-    alarm?.timer[Symbol.dispose]()
-    alarm = {
-      atMs: next,
-      timer: clock.at(next, () => {
-        alarm = undefined
-        for (const connection of line.takeLate(clock.now())) options.refuse(connection)
-        setAlarm()
-      }),
-    }
-  }
-
-  function askFullAgain(): void {
-    askAgain ??= clock.at(after(clock.now(), ASK_FULL_AGAIN_MS), () => {
-      askAgain = undefined
-      for (const member of members.values()) member.full.clear()
-      resume()
-    })
+    if (next !== undefined) alarm.by(next)
   }
 
   return {

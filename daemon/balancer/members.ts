@@ -2,6 +2,7 @@
 
 import type { FromAgent } from '../../src/contract/agent.ts'
 import type { Monotonic } from '../../src/contract/units.ts'
+import { after } from '../kernel/clock.ts'
 import type { Candidate } from './policies/policy.ts'
 import type { Member } from './port.ts'
 
@@ -10,6 +11,8 @@ import type { Member } from './port.ts'
  * Node's own round robin does the same.
  */
 const MAX_UNACKNOWLEDGED = 1
+/** Longer than a collection of garbage takes, shorter than people notice. */
+const PATIENCE_MS = 300
 
 export interface MemberState extends Candidate {
   readonly member: Member
@@ -82,6 +85,27 @@ export function takesPart(state: MemberState, key: string): boolean {
 
 export function isFree(state: MemberState, key: string): boolean {
   return state.unacknowledged < MAX_UNACKNOWLEDGED && !state.full.has(key)
+}
+
+export function freeOnes(members: ReadonlyMap<number, MemberState>, key: string): MemberState[] {
+  const free: MemberState[] = []
+  for (const member of members.values()) {
+    if (takesPart(member, key) && isFree(member, key)) free.push(member)
+  }
+  return free
+}
+
+/** Its event loop has not turned for so long that a client need not wait for it. */
+export function isBlocked(
+  { unacknowledged, handedOverAtMs }: MemberState,
+  nowMs: Monotonic,
+): boolean {
+  return unacknowledged > 0 && nowMs - handedOverAtMs >= PATIENCE_MS
+}
+
+/** When that will be, if nothing is heard of it. */
+export function blockedAtMs({ handedOverAtMs }: MemberState): Monotonic {
+  return after(handedOverAtMs, PATIENCE_MS)
 }
 
 export function countHandover(state: MemberState, nowMs: Monotonic): void {

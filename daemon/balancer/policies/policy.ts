@@ -33,6 +33,10 @@ export interface Policy {
   readonly strict: boolean
   /** Id of the member that has this client's session, whether it is a candidate or not (it may be draining). */
   ownerOf?(client: Client): number | undefined
+  /** True where only its own instance knows this client: it waits for it for long. */
+  hasSession?(client: Client): boolean
+  /** The client's instance is blocked, and this member took the connection. */
+  moved?(client: Client, id: number): void
   /** @returns undefined only when there are no candidates */
   choose<C extends Candidate>(candidates: readonly C[], client: Client): C | undefined
 }

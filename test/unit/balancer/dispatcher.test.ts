@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
-import { createWorld, QUEUE_MS } from './world.ts'
+import type { BalancePolicy } from '../../../src/contract/app.ts'
+import { createWorld, QUEUE_MS, type World } from './world.ts'
 
 test('a member with an unanswered connection gets no other', () => {
   const world = createWorld()
@@ -136,17 +137,87 @@ test('out of rotation, or not listening there: nothing', () => {
 })
 
 describe('affinity', () => {
-  test('waits for its instance while others are free, and goes to another after half its time', async () => {
-    const world = createWorld('ip-hash')
-    for (const id of [1, 2, 3]) world.add(id)
-    world.connect('192.0.2.9')
-    const own = [1, 2, 3].find((id) => world.inbox(id).length === 1)!
-    const second = world.connect('192.0.2.9')
-    expect(world.inbox(own)).toHaveLength(1)
-    await world.clock.advance(QUEUE_MS / 2)
+  const IDS = [1, 2, 3]
+  const COOKIE = { value: 's1', from: 'cookie' } as const
+  const HEADER = { value: 's1', from: 'header' } as const
+
+  const holderOf = (world: World, connection: number): number | undefined =>
+    IDS.find((id) => world.inbox(id).includes(connection))
+
+  function worldOf(policy: BalancePolicy): World {
+    const world = createWorld(policy)
+    for (const id of IDS) world.add(id)
+    return world
+  }
+
+  test.each([
+    ['ip-hash', undefined],
+    ['sticky', undefined],
+    ['sticky', HEADER],
+  ] as const)(
+    '%s, %j: waits for its instance a moment while others are free, then goes to the next',
+    async (policy, sticky) => {
+      const world = worldOf(policy)
+      const own = holderOf(world, world.connect('192.0.2.9', sticky))!
+      const later = [world.connect('192.0.2.9', sticky), world.connect('192.0.2.9', sticky)]
+      await world.clock.advance(299)
+      expect(later.map((id) => holderOf(world, id))).toEqual([undefined, undefined])
+      await world.clock.advance(1)
+      const next = holderOf(world, later[0]!)!
+      expect(later.map((id) => holderOf(world, id)).toSorted()).toEqual(
+        IDS.filter((id) => id !== own),
+      )
+      world.answer(next)
+      // It is known to be blocked: nobody waits any more, until it is heard of.
+      expect(holderOf(world, world.connect('192.0.2.9', sticky))).toBe(next)
+      expect(world.inbox(own)).toHaveLength(1)
+    },
+  )
+
+  test('a session that an instance gave out waits for it, half its time at most', async () => {
+    const world = worldOf('sticky')
+    const own = holderOf(world, world.connect('192.0.2.9', COOKIE))!
+    const second = world.connect('192.0.2.77', COOKIE)
+    await world.clock.advance(QUEUE_MS / 2 - 1)
     world.dispatcher.resume()
-    expect([1, 2, 3].filter((id) => world.inbox(id).includes(second))).toHaveLength(1)
-    expect(world.inbox(own)).toHaveLength(1)
+    expect(holderOf(world, second)).toBeUndefined()
+    await world.clock.advance(1)
+    world.dispatcher.resume()
+    expect([own, undefined]).not.toContain(holderOf(world, second))
+  })
+
+  test('what a client is given elsewhere brings it there again', async () => {
+    const world = worldOf('sticky')
+    const own = holderOf(world, world.connect('192.0.2.9'))!
+    const second = world.connect('192.0.2.9')
+    await world.clock.advance(300)
+    const next = holderOf(world, second)!
+    world.answer(own)
+    world.answer(next)
+    for (const address of ['192.0.2.9', '192.0.2.77']) {
+      expect(holderOf(world, world.connect(address, COOKIE))).toBe(next)
+      world.answer(next)
+    }
+  })
+
+  test('ip-hash: home again once its instance is heard of', async () => {
+    const world = worldOf('ip-hash')
+    const own = holderOf(world, world.connect('192.0.2.9'))!
+    world.connect('192.0.2.9')
+    await world.clock.advance(300)
+    world.answer(own)
+    expect(holderOf(world, world.connect('192.0.2.9'))).toBe(own)
+  })
+
+  test('all are blocked: it waits for its own', async () => {
+    const world = createWorld('ip-hash')
+    world.add(1)
+    world.connect()
+    const second = world.connect()
+    await world.clock.advance(400)
+    expect(world.inbox(1)).not.toContain(second)
+    world.answer(1)
+    expect(world.inbox(1)).toEqual([second])
   })
 
   test('a client that waits does not hold up the others', () => {

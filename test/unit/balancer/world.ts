@@ -8,6 +8,7 @@ import {
 import { createMember, type MemberState } from '../../../daemon/balancer/members.ts'
 import type { StreamHandle } from '../../../daemon/balancer/native.ts'
 import { choosePolicy } from '../../../daemon/balancer/policies/choose-policy.ts'
+import type { StickyValue } from '../../../daemon/balancer/policies/policy.ts'
 import { after } from '../../../daemon/kernel/clock.ts'
 import type { ToAgent } from '../../../src/contract/agent.ts'
 import type { BalancePolicy } from '../../../src/contract/app.ts'
@@ -30,7 +31,7 @@ export interface World {
   add(id: number, number?: number): MemberState
   /** The process dies. */
   remove(id: number): void
-  connect(address?: string): number
+  connect(address?: string, sticky?: StickyValue): number
   /** Answers the oldest hand-over. */
   answer(memberId: number, accepted?: boolean): number | undefined
   /** The channel breaks: the oldest hand-over is reported as failed. */
@@ -91,7 +92,7 @@ export function createWorld(
       inboxes.delete(id)
       if (state !== undefined) dispatcher.forget(state)
     },
-    connect(address = '192.0.2.1') {
+    connect(address = '192.0.2.1', sticky) {
       lastId += 1
       const id = lastId
       const handle = { close: () => closed.push(id) } as unknown as StreamHandle
@@ -99,7 +100,7 @@ export function createWorld(
         id,
         key: KEY,
         handle,
-        client: () => ({ address }),
+        client: () => (sticky === undefined ? { address } : { address, sticky }),
         read: undefined,
         deadlineMs: after(clock.now(), QUEUE_MS),
         waitMs: QUEUE_MS,
