@@ -3,6 +3,7 @@
 import { join } from 'node:path'
 
 import { isLbmError } from '../../src/contract/errors.ts'
+import { takeExpected } from '../../src/contract/expected-supervisor.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { type HomePaths, homePaths } from '../../src/contract/home.ts'
 import { EXIT_FOR_RESTART, INIT_ENV } from '../../src/contract/init.ts'
@@ -19,7 +20,7 @@ import { prepareHome } from './home-folder.ts'
 import { initNotify } from './init-notify.ts'
 import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
-import { pause } from './ownership.ts'
+import { noteStarted, pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { openStore } from './store.ts'
 import { replace, yieldTo } from './yield-to.ts'
@@ -70,6 +71,7 @@ async function lockHome(home: HomePaths, hello: Hello, clock: Clock): Promise<Pi
 async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): Promise<void> {
   const logFile = openLogFile({ path: home.daemonLog, from: 'daemon', clock })
   const { log } = logFile
+  const expected = takeExpected(process.env)
   process.on('uncaughtException', (error) => {
     log('bug', { message: describeBug(error) })
     process.exit(EXIT_SOFTWARE)
@@ -100,6 +102,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
       }),
     measuring: { measure: measureByPidusage, scan: scanProcesses, cpuMs },
   })
+  if (expected !== undefined) noteStarted(home.runDir, expected.id, expected.pid)
   await control.adopt()
 
   const init = initNotify({ env: process.env, pid: process.pid, clock, log })

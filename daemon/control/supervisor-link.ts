@@ -152,7 +152,8 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
     if (dead !== undefined) options.onDead(dead.instances)
     const ended = dead === undefined ? 0 : await endLeftovers(dead, clock)
     if (ended > 0) log('supervisor.leftovers-ended', { supervisor: id, processes: ended })
-    removeFiles(runDir, id)
+    // One that a command started in advance may have come meanwhile.
+    if (!isRunning(readOwnership(runDir, id))) removeFiles(runDir, id)
   }
 
   async function connect(spawned: Spawned | undefined): Promise<SupervisorPeer> {

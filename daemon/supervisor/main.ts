@@ -4,13 +4,14 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
+import { EXPECTED_FLAG } from '../../src/contract/expected-supervisor.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
 import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
-import { systemClock } from '../kernel/clock.ts'
+import { after, systemClock } from '../kernel/clock.ts'
 import { pidStart } from '../kernel/process-identity.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
 import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
@@ -23,12 +24,14 @@ import { createHooks } from './hooks/hooks.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
 import { allReports, supervisorMethods } from './methods.ts'
-import { type OwnershipFile, ownershipFile } from './ownership-file.ts'
+import { claimName, type OwnershipFile, ownershipFile } from './ownership-file.ts'
 import { handOver } from './takeover/hand-over.ts'
 import { takeOver } from './takeover/take-over.ts'
 
 /** What the last ends set off may take so long at the supervisor's own end. */
 const HOOKS_GRACE_MS = 2000
+/** One that a command started in advance, and that gets no app, is not needed. */
+const EXPECTED_MS = 10_000
 
 async function main(): Promise<void> {
   const [, , id, flag] = process.argv
@@ -207,6 +210,13 @@ async function main(): Promise<void> {
     process.exit(70)
   })
 
+  if (flag === EXPECTED_FLAG) {
+    if (!claimName(join(home.runDir, `${id}.json`))) return
+    clock.at(after(clock.now(), EXPECTED_MS), () => {
+      if (hosts.size === 0) void shutDown()
+    })
+    pipes.prepare()
+  }
   if (flag === TAKEOVER_FLAG) {
     await takeOver({ version: __LBM_VERSION__, hosts, deps, serve: () => serve(id, root) })
   } else {

@@ -1,9 +1,10 @@
 /** `run/<id>.json`: what this supervisor owns, for whoever must clean up or adopt after it. */
 
-import { renameSync, rmSync, writeFileSync } from 'node:fs'
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 import type { InstanceState } from '../../src/contract/instance.ts'
 import { after, type Clock } from '../kernel/clock.ts'
+import { pidStart as startOf } from '../kernel/process-identity.ts'
 
 /** The counters are for the one that comes after a loss of all processes at once. */
 export type OwnedInstance = Pick<
@@ -32,6 +33,30 @@ export interface OwnershipFileOptions extends Omit<Ownership, 'instances'> {
 }
 
 const RETRY_MS = 1000
+
+/** @returns false when another process has the name, or it cannot be had */
+export function claimName(path: string): boolean {
+  const { pid } = process
+  const self = { pid, pidStart: startOf(pid), instances: [] }
+  try {
+    writeFileSync(path, `${JSON.stringify(self)}\n`, {
+      flag: 'wx',
+      mode: 0o600,
+    })
+    return true
+  } catch {
+    return isNoted(path, pid)
+  }
+}
+
+/** The daemon may have noted this very process. */
+function isNoted(path: string, pid: number): boolean {
+  try {
+    return (JSON.parse(readFileSync(path, 'utf8')) as Pick<Ownership, 'pid'>).pid === pid
+  } catch {
+    return false
+  }
+}
 
 /**
  * Written by rename but not synced: after a power cut none of the processes is there any more.

@@ -47,7 +47,7 @@ export async function ask<M extends Method>(
       ...options,
     })
   } catch (error) {
-    const { explainConnect, hasSupervisors } = await import('../client/ensure-daemon.ts')
+    const { explainConnect, hasSupervisors } = await import('../client/home-state.ts')
     if (!isDaemonDown(error)) throw explainConnect(error, home)
     if (!hasSupervisors(home)) throw notRunning(error)
     return await askStarting(cli, method, params, options)

@@ -1,22 +1,18 @@
 /** Starts the daemon of a home where none answers. */
 
-import { spawn } from 'node:child_process'
-import {
-  accessSync,
-  closeSync,
-  constants,
-  fstatSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-} from 'node:fs'
-import { join } from 'node:path'
+import { type ChildProcess, spawn } from 'node:child_process'
+import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { LbmError } from '../contract/errors.ts'
+import {
+  EXPECTED_FLAG,
+  type ExpectedSupervisor,
+  withExpected,
+} from '../contract/expected-supervisor.ts'
 import type { HomePaths } from '../contract/home.ts'
+import { plainSupervisorId } from '../contract/supervisor-id.ts'
 import {
   call,
   type CallOptions,
@@ -25,6 +21,7 @@ import {
   type Params,
   type Result,
 } from './call.ts'
+import { checkHome, explainConnect, isUntouched } from './home-state.ts'
 
 /** The daemon listens some 100 ms after its spawn; a busy machine needs longer. */
 const START_TIMEOUT_MS = 10_000
@@ -49,6 +46,8 @@ export interface DaemonStart {
   daemonFile?: string | undefined
   /** Called once, when a daemon was started by this call. */
   onStarted?: ((pid: number) => void) | undefined
+  /** The supervisor that the first request needs: it starts beside the daemon, where nothing else has run. */
+  supervisorId?: string | undefined
 }
 
 /** `call`, starting the daemon first when nothing listens. */
@@ -63,8 +62,19 @@ export async function callStarting<M extends Method>(
   } catch (error) {
     if (!isDaemonDown(error)) throw explainConnect(error, start.home)
   }
-  await startDaemon(start)
+  const supervisorId = supervisorFor(method, params, start.home)
+  await startDaemon({ ...start, supervisorId })
   return await call(start.home.socket, method, params, options)
+}
+
+function supervisorFor<M extends Method>(
+  method: M,
+  params: Params<M>,
+  { runDir }: HomePaths,
+): string | undefined {
+  if (method !== 'app.start') return undefined
+  const { spec } = params as Params<'app.start'>
+  return plainSupervisorId(spec.name, spec, runDir)
 }
 
 /** @throws LbmError HOME_UNUSABLE, or DAEMON_UNREACHABLE with what the daemon printed */
@@ -73,18 +83,28 @@ export async function startDaemon({
   env,
   daemonFile,
   onStarted,
+  supervisorId,
 }: DaemonStart): Promise<void> {
   checkHome(home.root)
   const log = openSync(home.daemonLog, 'a', 0o600)
   const logStart = fstatSync(log).size
   const childEnv: NodeJS.ProcessEnv = { ...env, LBM_HOME: home.root }
   for (const name of NOT_FOR_THE_DAEMON) delete childEnv[name]
-  const child = spawn(process.execPath, [daemonFile ?? join(__dirname, 'daemon.cjs')], {
-    cwd: home.root,
-    detached: true,
-    env: childEnv,
-    stdio: ['ignore', log, log],
-  })
+  const program = daemonFile ?? join(__dirname, 'daemon.cjs')
+  const run = (args: string[], withEnv: NodeJS.ProcessEnv): ChildProcess =>
+    spawn(process.execPath, args, {
+      cwd: home.root,
+      detached: true,
+      env: withEnv,
+      stdio: ['ignore', log, log],
+    })
+  const expected =
+    supervisorId !== undefined && isUntouched(home)
+      ? startSupervisor(supervisorId, (id) =>
+          run([join(dirname(program), 'supervisor.cjs'), id, EXPECTED_FLAG], childEnv),
+        )
+      : undefined
+  const child = run([program], expected ? withExpected(childEnv, expected) : childEnv)
   closeSync(log)
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))
@@ -110,50 +130,15 @@ export async function startDaemon({
   throw didNotStart(home, logStart, ended)
 }
 
-/** True while supervisors of this home are there: a daemon belongs to them, and is on its way or to be started. */
-export function hasSupervisors(home: HomePaths): boolean {
-  try {
-    return readdirSync(home.runDir).some((file) => file.endsWith('.sock'))
-  } catch {
-    return false // no such folder: nothing was ever started here
-  }
-}
-
-function checkHome(root: string): void {
-  const unusable = (why: string, cause?: unknown): LbmError =>
-    new LbmError('HOME_UNUSABLE', `The home ${root} ${why}.`, {
-      cause,
-      hint: 'set LBM_HOME to a folder of your own, or run lbm as the user it belongs to',
-    })
-  try {
-    mkdirSync(root, { recursive: true, mode: 0o700 })
-  } catch (error) {
-    throw unusable(`cannot be made: ${(error as Error).message}`, error)
-  }
-  const { uid } = statSync(root)
-  const self = process.getuid?.()
-  if (self !== undefined && uid !== self)
-    throw unusable(`belongs to user ${uid}, and this is user ${self}`)
-  try {
-    accessSync(root, constants.R_OK | constants.W_OK | constants.X_OK)
-  } catch (error) {
-    throw unusable('is not writable', error)
-  }
-}
-
-/** A socket that may not be connected to means: somebody else's home. */
-export function explainConnect(error: unknown, home: HomePaths): unknown {
-  const errno =
-    error instanceof LbmError ? (error.cause as NodeJS.ErrnoException | undefined)?.code : undefined
-  if (errno !== 'EACCES' && errno !== 'EPERM' && errno !== 'ENOTDIR') return error
-  return new LbmError(
-    'HOME_UNUSABLE',
-    `The home ${home.root} cannot be used: ${errno} at ${home.socket}.`,
-    {
-      cause: error,
-      hint: 'set LBM_HOME to a folder of your own, or run lbm as the user it belongs to',
-    },
-  )
+function startSupervisor(
+  id: string,
+  run: (id: string) => ChildProcess,
+): ExpectedSupervisor | undefined {
+  const child = run(id)
+  // Without it the daemon starts one, and says why that fails.
+  child.once('error', () => undefined)
+  child.unref()
+  return child.pid === undefined ? undefined : { id, pid: child.pid }
 }
 
 function didNotStart(home: HomePaths, logStart: number, ended: string | undefined): LbmError {

@@ -4,7 +4,8 @@ import { LbmError } from '../contract/errors.ts'
 import type { HomePaths } from '../contract/home.ts'
 import { call, isDaemonDown, type Method, type Params, type Result } from './call.ts'
 import { openConnection } from './connection.ts'
-import { callStarting, explainConnect, hasSupervisors } from './ensure-daemon.ts'
+import { callStarting } from './ensure-daemon.ts'
+import { explainConnect, hasSupervisors } from './home-state.ts'
 
 export interface AskOptions {
   /** Ends the wait, not the work. */

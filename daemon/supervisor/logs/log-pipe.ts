@@ -35,6 +35,8 @@ export interface LogPipe {
 }
 
 export interface LogPipes extends Disposable {
+  /** Makes the first ones now, where there is time for it. */
+  prepare(): void
   /** @returns undefined where pipes cannot be made: `stdio: 'pipe'` will do then */
   open(): LogPipe | undefined
 }
@@ -54,13 +56,18 @@ export function createLogPipes(dir: string): LogPipes {
     names = batch
   }
 
+  const prepare = (): void => {
+    try {
+      if (names.length === 0) makeNames()
+    } catch {
+      // no mkfifo, or a file system without pipes
+    }
+  }
+
   return {
+    prepare,
     open() {
-      try {
-        if (names.length === 0) makeNames()
-      } catch {
-        return undefined // no mkfifo, or a file system without pipes
-      }
+      prepare()
       const name = names.pop()
       return name === undefined ? undefined : openPipe(name)
     },
