@@ -16,7 +16,7 @@ import { until } from '../helpers/until.ts'
 
 const LONG = { timeout: 60_000 }
 
-describe.each(PROXIES)('%s', (kind) => {
+describe.concurrent.each(PROXIES)('%s', (kind) => {
   test('print, check, apply, status, off', LONG, async () => {
     await using one = await proxiedWorld(kind, { apply: false })
     const { cli, file, port } = one

@@ -55,7 +55,7 @@ const who = async (
 
 const numberOf = ({ body }: Answer): number => Number(body.split(' ')[1])
 
-describe.each(PROXIES)('%s: WebSockets', (proxy) => {
+describe.concurrent.each(PROXIES)('%s: WebSockets', (proxy) => {
   test(
     'flow on while their instance drains, end with a close frame, and begin anew elsewhere',
     LONG,
@@ -98,7 +98,7 @@ describe.each(PROXIES)('%s: WebSockets', (proxy) => {
   )
 })
 
-describe.each(PROXIES)('%s: the client’s address', (proxy) => {
+describe.concurrent.each(PROXIES)('%s: the client’s address', (proxy) => {
   test('X-Forwarded-For, -Proto, -Host and -Port', LONG, async () => {
     await using world = await proxiedWorld(proxy, { app: WEBSOCKET })
     const { headers } = await who(world.port, '127.0.0.5')
@@ -126,7 +126,7 @@ describe.each(PROXIES)('%s: the client’s address', (proxy) => {
   })
 })
 
-test(
+test.concurrent(
   'haproxy: PROXY protocol to the app, whose sockets have the client’s address',
   LONG,
   async () => {
@@ -139,7 +139,7 @@ test(
   },
 )
 
-describe.each(PROXIES)('%s: a client comes to the same instance', (proxy) => {
+describe.concurrent.each(PROXIES)('%s: a client comes to the same instance', (proxy) => {
   const ADDRESSES = Array.from({ length: 12 }, (_, index) => `127.0.1.${index + 1}`)
 
   test('by its address, through a reload', LONG, async () => {
@@ -187,7 +187,7 @@ describe.each(PROXIES)('%s: a client comes to the same instance', (proxy) => {
   })
 })
 
-describe.each(PROXIES)('%s: a backup', (proxy) => {
+describe.concurrent.each(PROXIES)('%s: a backup', (proxy) => {
   test('answers while the app is stopped, and no longer once it is back', LONG, async () => {
     const port = await freePort()
     const backup = createServer((incoming, response) => {

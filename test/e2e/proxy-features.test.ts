@@ -48,7 +48,7 @@ function ask(
 const pidsOf = async ({ cli }: ProxiedWorld, name: string): Promise<number[]> =>
   (await cli.jlist()).filter((one) => one.name === name).map(({ pid }) => pid)
 
-describe.each(PROXIES)('%s', (kind) => {
+describe.concurrent.each(PROXIES)('%s', (kind) => {
   test('several apps by name and path; one is taken out, the other goes on', LONG, async () => {
     await using world = await proxiedWorld(kind, { proxy: { server_name: 'a.example.com' } })
     const { cli, port, folder } = world
@@ -56,11 +56,13 @@ describe.each(PROXIES)('%s', (kind) => {
       apps: Record<string, unknown>[]
     }
     const [first] = apps as [Record<string, unknown> & { proxy: Record<string, unknown> }]
+    // Another test's daemon may choose the same block at this moment.
+    const bases = [await freePort(), await freePort()]
     const app = (name: string, proxy: object): object => ({
       name,
       script: join(FIXTURES, 'http.cjs'),
       env: { PORT: '0' },
-      slots: true,
+      slots: { base: bases.pop() },
       proxy: { listen: first.proxy['listen'], ...proxy },
     })
     const more = [
@@ -169,7 +171,7 @@ describe.each(PROXIES)('%s', (kind) => {
   })
 })
 
-test('nginx serves files itself', LONG, async () => {
+test.concurrent('nginx serves files itself', LONG, async () => {
   using folder = proxyFolder()
   mkdirSync(folder.file('public'))
   writeFileSync(folder.file('public/logo.txt'), 'a logo\n')
@@ -183,33 +185,37 @@ test('nginx serves files itself', LONG, async () => {
   expect((await ask(world.port, '/')).body).toMatch(/^\d+ \d 0/)
 })
 
-test('a base that lbm chose stays over a stop, a reload and a reboot', LONG, async () => {
-  await using world = await proxiedWorld('nginx')
-  const { cli, folder } = world
-  const port = await freePort()
-  const app = {
-    name: 'auto',
-    script: join(FIXTURES, 'http.cjs'),
-    slots: true,
-    env: { PORT: String(port) },
-  }
-  writeFileSync(folder.file('auto.json'), JSON.stringify({ apps: [app] }))
-  await cli.ok('start', 'auto.json')
-  const address = async (): Promise<string | undefined> =>
-    /server (127\.0\.0\.1:\d+) /.exec((await cli.ok('proxy', 'nginx', 'auto')).stdout)?.[1]
-  const before = await address()
-  expect(before).toMatch(/:2\d{4}$/)
-  await cli.ok('reload', 'auto.json')
-  expect(await address()).toBe(before)
-  await cli.ok('save')
-  await cli.ok('kill')
-  await cli.ok('resurrect')
-  expect(await address()).toBe(before)
-  const slot = Number(before?.split(':')[1])
-  await until(() =>
-    ask(slot, '/').then(
-      ({ status }) => status === 200,
-      () => undefined,
-    ),
-  )
-})
+test.concurrent(
+  'a base that lbm chose stays over a stop, a reload and a reboot',
+  LONG,
+  async () => {
+    await using world = await proxiedWorld('nginx')
+    const { cli, folder } = world
+    const port = await freePort()
+    const app = {
+      name: 'auto',
+      script: join(FIXTURES, 'http.cjs'),
+      slots: true,
+      env: { PORT: String(port) },
+    }
+    writeFileSync(folder.file('auto.json'), JSON.stringify({ apps: [app] }))
+    await cli.ok('start', 'auto.json')
+    const address = async (): Promise<string | undefined> =>
+      /server (127\.0\.0\.1:\d+) /.exec((await cli.ok('proxy', 'nginx', 'auto')).stdout)?.[1]
+    const before = await address()
+    expect(before).toMatch(/:2\d{4}$/)
+    await cli.ok('reload', 'auto.json')
+    expect(await address()).toBe(before)
+    await cli.ok('save')
+    await cli.ok('kill')
+    await cli.ok('resurrect')
+    expect(await address()).toBe(before)
+    const slot = Number(before?.split(':')[1])
+    await until(() =>
+      ask(slot, '/').then(
+        ({ status }) => status === 200,
+        () => undefined,
+      ),
+    )
+  },
+)

@@ -59,7 +59,7 @@ async function warmedUp(world: ProxiedWorld): Promise<Load> {
   return load
 }
 
-describe.each(CELLS)('$proxy, $slots slots', ({ proxy, slots }) => {
+describe.concurrent.each(CELLS)('$proxy, $slots slots', ({ proxy, slots }) => {
   test('0 requests lost', { timeout: 180_000 }, async () => {
     await using world = await proxiedWorld(proxy, { slots, app: { slots: { max: 4 } } })
     for (const [event, happen] of EVENTS) {

@@ -70,7 +70,34 @@ const askSlot = (port: number, path: string): Promise<string> =>
       .end()
   })
 
-test(
+// The longest first.
+test.concurrent(
+  'nginx: a change of the number of slots is one reload, ten seconds later',
+  LONG,
+  async () => {
+    await using world = await proxiedWorld('nginx', { app: { slots: { max: 4 } } })
+    const before = readFileSync(world.file, 'utf8')
+    expect(before.match(/ down;/g)).toHaveLength(2)
+    const load = startLoad({ port: world.port, keepAlive: 0, fresh: 8 })
+    const started = performance.now()
+    await world.cli.ok('scale', 'api', '3')
+    await world.cli.ok('scale', 'api', '4')
+    expect(readFileSync(world.file, 'utf8')).toBe(before)
+    await until(() => !readFileSync(world.file, 'utf8').includes(' down;') || undefined)
+    const afterMs = performance.now() - started
+    await until(async () => (await view(world)).differences.length === 0 || undefined)
+    await until(() => load.result.byPid.size === 4 || undefined)
+    const { requests, failures } = await load.stop()
+    printFigure(
+      `nginx: reloaded ${Math.round(afterMs / 1000)} s after the first of two scales: ${failures.length} of ${requests} failed`,
+    )
+    expect(afterMs).toBeGreaterThan(9000)
+    expect(failures).toEqual([])
+    expect(world.proxy.log().match(/SIGHUP\) received/g)).toHaveLength(2)
+  },
+)
+
+test.concurrent(
   'HAProxy: more instances than were declared, without a reload; the file equals what runs',
   LONG,
   async () => {
@@ -107,7 +134,7 @@ test(
   },
 )
 
-test(
+test.concurrent(
   'HAProxy: told to drain before an instance ends, and to use it once it is back',
   LONG,
   async () => {
@@ -129,7 +156,7 @@ test(
   },
 )
 
-test(
+test.concurrent(
   'HAProxy: an instance whose readiness fails gets no new clients until it is well',
   LONG,
   async () => {
@@ -145,6 +172,7 @@ test(
   },
 )
 
+// By itself: others' load would be seen in the loops.
 test('HAProxy: weights follow the load', LONG, async () => {
   await using world = await proxiedWorld('haproxy', { app: MOODY, proxy: { load_weights: true } })
   await servers(world, (all) => all.every(isUp))
@@ -157,7 +185,7 @@ test('HAProxy: weights follow the load', LONG, async () => {
   await servers(world, (all) => all.every(({ weight }) => weight === 10))
 })
 
-test('HAProxy: agent checks are answered by the daemon', LONG, async () => {
+test.concurrent('HAProxy: agent checks are answered by the daemon', LONG, async () => {
   const port = await freePort()
   await using world = await proxiedWorld('haproxy', { proxy: { agent_check: `127.0.0.1:${port}` } })
   const agent = (line: string): Promise<string> => say({ host: '127.0.0.1', port }, line)
@@ -171,7 +199,7 @@ test('HAProxy: agent checks are answered by the daemon', LONG, async () => {
   expect(await agent('api/0')).toBe('ready up 100%\n')
 })
 
-test('HAProxy is gone: the apps are not held up, and it is said', LONG, async () => {
+test.concurrent('HAProxy is gone: the apps are not held up, and it is said', LONG, async () => {
   await using world = await proxiedWorld('haproxy')
   rmSync(world.folder.file('admin.sock'))
   await world.cli.ok('scale', 'api', '3')
@@ -180,26 +208,4 @@ test('HAProxy is gone: the apps are not held up, and it is said', LONG, async ()
   const { running, differences } = await view(world)
   expect(running).toBe(false)
   expect(differences.join()).toMatch(/no haproxy answers/)
-})
-
-test('nginx: a change of the number of slots is one reload, ten seconds later', LONG, async () => {
-  await using world = await proxiedWorld('nginx', { app: { slots: { max: 4 } } })
-  const before = readFileSync(world.file, 'utf8')
-  expect(before.match(/ down;/g)).toHaveLength(2)
-  const load = startLoad({ port: world.port, keepAlive: 0, fresh: 8 })
-  const started = performance.now()
-  await world.cli.ok('scale', 'api', '3')
-  await world.cli.ok('scale', 'api', '4')
-  expect(readFileSync(world.file, 'utf8')).toBe(before)
-  await until(() => !readFileSync(world.file, 'utf8').includes(' down;') || undefined)
-  const afterMs = performance.now() - started
-  await until(async () => (await view(world)).differences.length === 0 || undefined)
-  await until(() => load.result.byPid.size === 4 || undefined)
-  const { requests, failures } = await load.stop()
-  printFigure(
-    `nginx: reloaded ${Math.round(afterMs / 1000)} s after the first of two scales: ${failures.length} of ${requests} failed`,
-  )
-  expect(afterMs).toBeGreaterThan(9000)
-  expect(failures).toEqual([])
-  expect(world.proxy.log().match(/SIGHUP\) received/g)).toHaveLength(2)
 })

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { type Cli, newCli } from './cli.ts'
 import { FIXTURES } from './dist.ts'
 import { freePort } from './free-port.ts'
+import { limited } from './limited.ts'
 import {
   haproxyPlace,
   nginxPlace,
@@ -42,10 +43,15 @@ export interface WorldOptions {
   apply?: boolean
 }
 
+/** Tests of one file wait more than they work, but each has eight processes or more. */
+const MAX_WORLDS = 3
+const takePlace = limited(MAX_WORLDS)
+
 export async function proxiedWorld(
   kind: Kind,
   { slots = 'TCP', app = {}, proxy = {}, apply = true }: WorldOptions = {},
 ): Promise<ProxiedWorld> {
+  const leavePlace = await takePlace()
   const folder = proxyFolder()
   const cli = newCli({ cwd: folder.path })
   const [port, appPort, base, control] = [
@@ -61,8 +67,8 @@ export async function proxiedWorld(
     script: join(FIXTURES, 'http.cjs'),
     instances: 2,
     env: { PORT: String(appPort) },
-    reload_min_uptime: 200,
-    drain_idle: 1500,
+    reload_min_uptime: 100,
+    drain_idle: 800,
     ...app,
     slots: { ...at, ...(app['slots'] as object | undefined) },
     proxy: { listen: `127.0.0.1:${port}`, ...places, ...proxy },
@@ -72,6 +78,7 @@ export async function proxiedWorld(
     await cli[Symbol.asyncDispose]()
     await running?.[Symbol.asyncDispose]()
     folder[Symbol.dispose]()
+    leavePlace()
   }
   try {
     writeFileSync(folder.file('ecosystem.json'), JSON.stringify({ apps: [definition] }))

@@ -140,7 +140,9 @@ test.each(DISPATCHED)(
         ),
       ),
     )
-    expect(waits.filter((ms) => ms > 500).length).toBeLessThanOrEqual(1)
+    // Those of a client's own instance wait for it for 300 ms; what it holds, for nearly all of the time.
+    const heldMs = policy === 'ip-hash' || policy === 'sticky' ? 1000 : 500
+    expect(waits.filter((ms) => ms > heldMs).length).toBeLessThanOrEqual(1)
     await blocked
   },
 )
