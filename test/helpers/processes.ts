@@ -2,6 +2,8 @@
 
 import { readdirSync, readFileSync } from 'node:fs'
 
+import { until } from './until.ts'
+
 export interface HomeProcess {
   pid: number
   command: string
@@ -18,6 +20,18 @@ export function processesOf(root: string): HomeProcess[] {
         { pid: Number(name), command: read(`/proc/${name}/cmdline`).split('\0').join(' ').trim() },
       ]
     })
+}
+
+/** Sends SIGKILL. @returns when they were gone: a busy machine takes its time to end them */
+export async function endAll(pids: readonly number[]): Promise<number> {
+  for (const pid of pids) process.kill(pid, 'SIGKILL')
+  await until(() => pids.every((pid) => !hasMemory(pid)) || undefined)
+  return performance.now()
+}
+
+/** What nobody has waited for yet has a number, and nothing else. */
+function hasMemory(pid: number): boolean {
+  return read(`/proc/${pid}/environ`) !== ''
 }
 
 /** A process may end while one looks. */
