@@ -2,6 +2,7 @@
 
 import { join } from 'node:path'
 
+import { AGAIN_FLAG } from '../../src/contract/again.ts'
 import { isLbmError } from '../../src/contract/errors.ts'
 import { takeExpected } from '../../src/contract/expected-supervisor.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
@@ -20,7 +21,7 @@ import { prepareHome } from './home-folder.ts'
 import { initNotify } from './init-notify.ts'
 import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
-import { noteStarted, pause } from './ownership.ts'
+import { listSupervisors, noteStarted, pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { openStore } from './store.ts'
 import { replace, yieldTo } from './yield-to.ts'
@@ -45,6 +46,11 @@ async function main(): Promise<void> {
   prepareHome(home, process.geteuid?.())
   const lock = await lockHome(home, hello, clock)
   if (lock === undefined) return
+  if (process.argv[2] === AGAIN_FLAG && listSupervisors(home.runDir).length === 0) {
+    // Who started this one was ended in order before it held the lock: "lbm kill" is not undone.
+    lock[Symbol.dispose]()
+    return
+  }
   try {
     await run(home, hello, clock, lock)
   } catch (error) {

@@ -2,7 +2,7 @@
 
 import type { UpgradedSupervisor } from '../../src/contract/api.ts'
 import { type AppRecord, isScheduledJob } from '../../src/contract/app.ts'
-import { isLbmError } from '../../src/contract/errors.ts'
+import { isLbmError, LbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import type { ParamsOf, ResultOf } from '../../src/contract/rpc.ts'
@@ -209,10 +209,16 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
       const params = { record: forSupervisor(chosen), ...(known.length === 0 ? {} : { known }) }
       const result = await (await link(id)).request('app.put', params, PUT_MS)
       hostOf.set(record.key, id)
-      result.instances.forEach(instances.update)
+      if (options.find(record.key) !== undefined) {
+        result.instances.forEach(instances.update)
+        return
+      }
     } finally {
       pending.set(id, (pending.get(id) ?? 1) - 1)
     }
+    // It was deleted while it was on its way, where nobody could end it yet.
+    await dropAt(id, record.key, PUT_MS)
+    throw new LbmError('APP_NOT_FOUND', `${record.spec.name} was deleted meanwhile.`)
   }
 
   /** Ends a supervisor that hosts nothing. A command that comes meanwhile waits, and starts the next one. */

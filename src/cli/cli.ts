@@ -50,22 +50,37 @@ export async function ask<M extends Method>(
     const { explainConnect, hasSupervisors } = await import('../client/home-state.ts')
     if (!isDaemonDown(error)) throw explainConnect(error, home)
     if (!hasSupervisors(home)) throw notRunning(error)
-    return await askStarting(cli, method, params, options)
+    return await askAgain(cli, method, params, options)
   }
 }
 
-/** Asks the daemon, starting it when there is none. */
+/** Where its supervisors are ended meanwhile, there is no daemon to ask. */
+async function askAgain<M extends Method>(
+  cli: Cli,
+  method: M,
+  params: Params<M>,
+  options: CallOptions,
+): Promise<Result<M>> {
+  try {
+    return await askStarting(cli, method, params, { ...options, again: true })
+  } catch (error) {
+    throw isDaemonDown(error) ? notRunning(error) : error
+  }
+}
+
+/** Asks the daemon, starting it when there is none. @param again it is wanted for its supervisors alone */
 export async function askStarting<M extends Method>(
   cli: Cli,
   method: M,
   params: Params<M>,
-  options: CallOptions = {},
+  { again = false, ...options }: CallOptions & { again?: boolean } = {},
 ): Promise<Result<M>> {
   const { callStarting } = await import('../client/ensure-daemon.ts')
   const { io } = cli
   const start = {
     home: homeOf(cli),
     env: io.env,
+    again,
     onStarted: (pid: number) => {
       if (cli.silent) return
       io.err(`lbm: daemon started (pid ${pid})`)

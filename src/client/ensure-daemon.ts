@@ -5,6 +5,7 @@ import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 
+import { AGAIN_FLAG } from '../contract/again.ts'
 import { LbmError } from '../contract/errors.ts'
 import {
   EXPECTED_FLAG,
@@ -44,6 +45,8 @@ export interface DaemonStart {
   env: NodeJS.ProcessEnv
   /** The program; the one beside this file unless a test says otherwise. */
   daemonFile?: string | undefined
+  /** It is there for supervisors that are there already; where they end meanwhile, so does it. */
+  again?: boolean | undefined
   /** Called once, when a daemon was started by this call. */
   onStarted?: ((pid: number) => void) | undefined
   /** The supervisor that the first request needs: it starts beside the daemon, where nothing else has run. */
@@ -82,6 +85,7 @@ export async function startDaemon({
   home,
   env,
   daemonFile,
+  again = false,
   onStarted,
   supervisorId,
 }: DaemonStart): Promise<void> {
@@ -104,7 +108,8 @@ export async function startDaemon({
           run([join(dirname(program), 'supervisor.cjs'), id, EXPECTED_FLAG], childEnv),
         )
       : undefined
-  const child = run([program], expected ? withExpected(childEnv, expected) : childEnv)
+  const words = again ? [program, AGAIN_FLAG] : [program]
+  const child = run(words, expected ? withExpected(childEnv, expected) : childEnv)
   closeSync(log)
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))
@@ -113,6 +118,7 @@ export async function startDaemon({
 
   let deadlineMs = performance.now() + START_TIMEOUT_MS
   let sawEnd = false
+  let down: unknown
   while (performance.now() < deadlineMs) {
     try {
       const { pid } = await call(home.socket, 'daemon.ping', {})
@@ -120,6 +126,7 @@ export async function startDaemon({
       return
     } catch (error) {
       if (!isDaemonDown(error)) throw explainConnect(error, home)
+      down = error
     }
     if (ended !== undefined && !sawEnd) {
       sawEnd = true
@@ -127,6 +134,8 @@ export async function startDaemon({
     }
     await delay(RETRY_MS)
   }
+  // Nobody needs it any more: all was ended in order meanwhile.
+  if (again && ended === 'exit code 0') throw down
   throw didNotStart(home, logStart, ended)
 }
 

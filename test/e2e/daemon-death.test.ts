@@ -8,11 +8,13 @@ import { isSameProcess, pidStart } from '../../daemon/kernel/process-identity.ts
 import type { AppSpec } from '../../src/contract/app.ts'
 import type { InstanceView } from '../../src/contract/instance.ts'
 import { askAll } from '../helpers/ask.ts'
+import { newCli } from '../helpers/cli.ts'
 import { FIXTURES } from '../helpers/dist.ts'
 import { printFigure } from '../helpers/figures.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { type HomeWithDaemon, homeWithDaemon } from '../helpers/home-with-daemon.ts'
 import { startLoad } from '../helpers/load.ts'
+import { processesOf } from '../helpers/processes.ts'
 import { sampleSpec } from '../helpers/sample-spec.ts'
 import { until } from '../helpers/until.ts'
 
@@ -144,3 +146,16 @@ test(
     ])
   },
 )
+
+test('the daemon is killed and "lbm kill" follows at once → nothing is left, and nothing comes back', async () => {
+  await using cli = newCli()
+  for (let round = 0; round < 6; round += 1) {
+    await cli.ok('start', join(FIXTURES, 'worker.cjs'))
+    const { pid } = JSON.parse((await cli.ok('ping', '--json')).stdout) as { pid: number }
+    process.kill(pid, 'SIGKILL')
+    // Before and after the moment at which the supervisor starts the next one.
+    await sleep(round * 20)
+    await cli.ok('kill')
+    await until(() => processesOf(cli.home.root).length === 0 || undefined, 10_000)
+  }
+})

@@ -33,7 +33,7 @@ export interface RunningDaemon extends AsyncDisposable {
   listed(claim: (list: InstanceView[]) => boolean): Promise<InstanceView[]>
   pid(): number
   /** Another daemon program for the same home. */
-  spawn(): ChildProcess
+  spawn(...args: string[]): ChildProcess
   /** Resolves when a daemon answers. */
   answers(): Promise<void>
   log(): string
@@ -72,8 +72,8 @@ export async function startDaemon(
         return list !== undefined && claim(list) ? list : undefined
       }),
     pid: () => (JSON.parse(readFileSync(home.daemonPid, 'utf8')) as { pid: number }).pid,
-    spawn: () =>
-      spawn(process.execPath, [join(DIST, 'daemon.cjs')], {
+    spawn: (...args) =>
+      spawn(process.execPath, [join(DIST, 'daemon.cjs'), ...args], {
         detached: true,
         env: { ...process.env, ...env(home), LBM_HOME: home.root },
         stdio: ['ignore', 'ignore', 'pipe'],

@@ -25,13 +25,14 @@ export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 
     // An id is given again once the list was empty: nothing of its former owner is to be shown.
     for (const { id } of record.slots) instances.remove(id)
     control.apply(record)
-    try {
-      const [outcomes] = await Promise.all([startAll(record, wait), store.saved()])
-      return { app: key, name: spec.name, outcomes }
-    } catch (error) {
+    // Both to their end: what is on its way to a supervisor is not to be forgotten since the disk is full.
+    const [started, saved] = await Promise.allSettled([startAll(record, wait), store.saved()])
+    if (started.status === 'rejected') {
       if (!supervisors.hosts(key)) await undo(key)
-      throw error
+      throw started.reason
     }
+    if (saved.status === 'rejected') throw saved.reason
+    return { app: key, name: spec.name, outcomes: started.value }
   }
 
   /** It could not even be handed to a supervisor: nothing half-started stays. */

@@ -216,3 +216,27 @@ test('a reload whose process cannot even be made → rolled back at once; the ne
   mkdirSync(folder)
   expect((await daemon.call('app.reload', reload)).apps[0]?.rollout?.result).toBe('done')
 })
+
+test('a start whose state cannot be saved → an error that says so; what it started is in the list, and can be ended', async () => {
+  await using daemon = await startDaemon()
+  const obstacle = `${daemon.home.state}.new`
+  mkdirSync(join(obstacle, 'full'), { recursive: true })
+  await expect(daemon.start(fixtureSpec('worker.cjs'))).rejects.toMatchObject({
+    code: 'OPERATION_FAILED',
+    message: expect.stringContaining('It is done, but it could not be saved') as string,
+  })
+  expect((await daemon.list()).map(({ phase }) => phase)).toEqual(['ready'])
+  rmSync(obstacle, { recursive: true })
+  await daemon.call('app.delete', { selectors: ['all'] })
+  await until(() => processesOf(daemon.home.root).length === 1 || undefined)
+})
+
+test('deleted while it starts → it does not come up behind the list', async () => {
+  await using daemon = await startDaemon()
+  const starting = daemon.start(fixtureSpec('worker.cjs', { name: 'app' })).catch(isLbmError)
+  await daemon.listed((list) => list.length === 1)
+  await daemon.call('app.delete', { selectors: ['app'] })
+  await starting
+  expect(await daemon.list()).toEqual([])
+  await until(() => processesOf(daemon.home.root).length === 1 || undefined)
+})

@@ -5,6 +5,7 @@ import { expect, test } from 'vitest'
 
 import { pidStart } from '../../../daemon/kernel/process-identity.ts'
 import { scanProcesses, treeOf } from '../../../daemon/kernel/process-tree.ts'
+import { AGAIN_FLAG } from '../../../src/contract/again.ts'
 import type { InstanceView } from '../../../src/contract/instance.ts'
 import { ask, askAll } from '../../helpers/ask.ts'
 import { freePort } from '../../helpers/free-port.ts'
@@ -150,7 +151,7 @@ test('10 daemons at once, beside a stale lock and a stale socket: one serves, th
   await killDaemon(daemon)
   const stale = JSON.parse(readFileSync(daemon.home.daemonPid, 'utf8')) as { pid: number }
   writeFileSync(daemon.home.daemonPid, JSON.stringify({ ...stale, start: 1 }))
-  const daemons = Array.from({ length: 10 }, daemon.spawn)
+  const daemons = Array.from({ length: 10 }, () => daemon.spawn())
   const errors: string[] = []
   for (const { stderr } of daemons)
     stderr?.on('data', (chunk: Buffer) => errors.push(chunk.toString()))
@@ -186,6 +187,31 @@ test('kill: no process, no socket, no pid file, and nothing comes back', async (
   daemon.spawn().unref()
   await daemon.answers()
   expect(await daemon.list()).toEqual([])
+})
+
+test('kill and SIGTERM: a daemon that a supervisor had started before, and that comes late, leaves again', async () => {
+  await using daemon = await startDaemon()
+  const late = () => {
+    const child = daemon.spawn(AGAIN_FLAG)
+    return new Promise((resolve) => {
+      child.once('exit', resolve)
+    })
+  }
+  await daemon.start(fixtureSpec('worker.cjs'))
+  expect(await late()).toBe(0)
+  expect(await daemon.list()).toHaveLength(1)
+
+  process.kill(daemon.pid(), 'SIGTERM')
+  await until(() => processesOf(daemon.home.root).length === 0)
+  expect(await late()).toBe(0)
+  expect(() => readFileSync(daemon.home.daemonPid)).toThrow('ENOENT')
+
+  daemon.spawn().unref()
+  await daemon.listed(([one]) => one?.phase === 'ready')
+  await daemon.call('daemon.kill', {})
+  await until(() => processesOf(daemon.home.root).length === 0)
+  expect(await late()).toBe(0)
+  expect(processesOf(daemon.home.root)).toEqual([])
 })
 
 test('the state file is gone while apps run: they are taken over', async () => {
