@@ -144,12 +144,16 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
       void ending.kill(false)
     })
   }
+  async function reopenLogs(): Promise<void> {
+    await control.supervisors.callEach('logs.reopen', {}, LOCK_CHECK_MS)
+    logFile.reopen()
+  }
+
   process.on('SIGHUP', () => undefined)
   process.on('SIGUSR2', () => {
-    logFile.reopen()
-    control.supervisors
-      .callEach('logs.reopen', {}, LOCK_CHECK_MS)
-      .catch((error: unknown) => log('logs.not-reopened', { message: describeBug(error) }))
+    void reopenLogs().catch((error: unknown) =>
+      log('logs.not-reopened', { message: describeBug(error) }),
+    )
   })
   watchLock(lock, clock, () => {
     log('daemon.replaced')

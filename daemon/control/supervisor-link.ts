@@ -29,7 +29,7 @@ export type SupervisorPeer = ConnectedPeer<SupervisorApi>
 /** A new supervisor listens some 100 ms after its spawn; a busy machine needs longer. */
 const CONNECT_MS = 10_000
 const RETRY_MS = 5
-/** How long a command waits for a supervisor that keeps dying. */
+/** How long a command waits for a supervisor that keeps dying, in all. */
 const READY_MS = 15_000
 /** Connected this long, a supervisor was well: the next loss is the first again. */
 const STABLE_MS = 10_000
@@ -106,6 +106,8 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
   let isEnding = false
   /** The connection will end since a successor is in place. */
   let isSucceeded = false
+  /** Ends the wait between two tries: who asks is told soon, be it that it fails again. */
+  let hurry = (): void => undefined
 
   function ready(): Promise<SupervisorPeer> {
     if (peer !== undefined) return Promise.resolve(peer)
@@ -117,9 +119,7 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
   }
 
   async function establish(): Promise<SupervisorPeer> {
-    if (failures > 0) {
-      await pause(Math.min(FIRST_BACKOFF_MS * 2 ** failures, MAX_BACKOFF_MS), clock)
-    }
+    if (failures > 0) await backOff(Math.min(FIRST_BACKOFF_MS * 2 ** failures, MAX_BACKOFF_MS))
     const isNew = !isRunning(readOwnership(runDir, id))
     try {
       const spawned = isNew ? await start() : undefined
@@ -137,6 +137,16 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
       failures += 1
       throw error
     }
+  }
+
+  function backOff(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = clock.at(after(clock.now(), ms), resolve)
+      hurry = () => {
+        timer[Symbol.dispose]()
+        resolve()
+      }
+    })
   }
 
   async function start(): Promise<Spawned> {
@@ -232,8 +242,13 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
   ): Promise<ResultOf<SupervisorApi, M>> {
     // However often it is asked: whoever waits for the answer waits so long in all.
     const deadline = after(clock.now(), timeoutMs)
+    let patienceMs = READY_MS
     for (let tries = REPEATABLE.has(method) ? MAX_TRIES : 1; ; tries -= 1) {
-      const connected = await within(READY_MS, ready())
+      const since = clock.now()
+      const coming = ready()
+      hurry()
+      const connected = await within(Math.max(1, patienceMs), coming)
+      patienceMs -= clock.now() - since
       try {
         const leftMs = Math.max(1, deadline - clock.now())
         return await connected.request(method, params, { timeoutMs: leftMs })
@@ -260,7 +275,7 @@ export function createSupervisorLink(options: SupervisorLinkOptions): Supervisor
         reject(
           new LbmError(
             'OPERATION_FAILED',
-            `The supervisor ${id} could not be started in ${timeoutMs} ms.`,
+            `The supervisor ${id} could not be started in ${READY_MS} ms.`,
             {
               hint: 'daemon.log in LBM_HOME says more',
             },

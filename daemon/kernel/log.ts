@@ -2,6 +2,7 @@
 
 import { closeSync, copyFileSync, fstatSync, ftruncateSync, openSync, writeSync } from 'node:fs'
 
+import { LbmError } from '../../src/contract/errors.ts'
 import type { Clock } from './clock.ts'
 
 /** `event` is a constant such as `instance.exited`; fields carry units. No env values, no command lines. */
@@ -11,7 +12,10 @@ export interface LogFile extends Disposable {
   log: Log
   /** For children's stderr. Changes with `reopen`. */
   fd(): number
-  /** Somebody renamed the file: go on in a new one of the same name. */
+  /**
+   * Somebody renamed the file: go on in a new one of the same name.
+   * @throws LbmError OPERATION_FAILED when there can be none now; the old one is written on
+   */
   reopen(): void
 }
 
@@ -58,8 +62,16 @@ export function openLogFile({
     },
     fd: () => fd,
     reopen() {
-      closeSync(fd)
-      fd = openSync(path, 'a', 0o600)
+      const old = fd
+      try {
+        fd = openSync(path, 'a', 0o600)
+      } catch (cause) {
+        const why = (cause as Error).message
+        throw new LbmError('OPERATION_FAILED', `${path} could not be opened anew: ${why}.`, {
+          cause,
+        })
+      }
+      closeSync(old)
     },
     [Symbol.dispose]: () => closeSync(fd),
   }

@@ -13,6 +13,9 @@ if (control !== undefined && role !== undefined) install()
 function install() {
   const { readFileSync, appendFileSync } = fs
   const home = process.env.LBM_HOME
+  // Each process has chances of its own: those that come one after the other are not to fail at the same call.
+  fs.appendFileSync(`${control}.started`, '.')
+  const ordinal = fs.statSync(`${control}.started`).size
   let settings
   let looked = -Infinity
   let state = 0
@@ -25,7 +28,7 @@ function install() {
       looked = now
       try {
         const read = JSON.parse(readFileSync(control, 'utf8'))
-        if (settings === undefined) state = (read.seed ^ role.length) >>> 0
+        if (settings === undefined) state = (read.seed * 1009 + ordinal) >>> 0
         settings = read
       } catch {
         settings = { probability: 0, seed: settings?.seed ?? 0 }

@@ -52,7 +52,7 @@ export async function compressRotated({
 async function compressTo(
   made: string,
   source: FileHandle,
-  { mode }: Stats,
+  { mode, atime, mtime }: Stats,
   signal: AbortSignal,
 ): Promise<void> {
   await using target = await open(made, 'w', mode & 0o777)
@@ -62,6 +62,8 @@ async function compressTo(
     if (!isErrno(error, 'ENOENT')) throw error
     await runAsFilter(process.execPath, ['-e', NODE_GZIP], source, target, signal)
   }
+  // When its last line was written, as gzip itself has it: who follows the files knows it again by that.
+  await target.utimes(atime, mtime)
 }
 
 function runAsFilter(

@@ -1,8 +1,20 @@
 /** Follows files as they grow, are truncated, or are replaced by new ones of the same name. */
 
-import { closeSync, fstatSync, openSync, readSync, statSync, watch } from 'node:fs'
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  type Stats,
+  statSync,
+  watch,
+} from 'node:fs'
 import { basename, dirname } from 'node:path'
 import { StringDecoder } from 'node:string_decoder'
+import { gunzipSync } from 'node:zlib'
+
+import { openNext } from './rotated.ts'
 
 export interface Followed {
   path: string
@@ -22,6 +34,10 @@ const POLL_MS = 500
 const CHUNK_BYTES = 64 * 1024
 /** One busy file must not keep the others waiting. */
 const MAX_CHUNKS_AT_ONCE = 16
+/** What a compressed file may hold; it is read as a whole. */
+const MAX_UNPACKED_BYTES = 256 * 1024 * 1024
+const MISSING =
+  '[lbm] lines may be missing here: their file was rotated away before it could be read'
 
 interface Tracked {
   followed: Followed
@@ -101,12 +117,8 @@ function readOn(file: Tracked): boolean {
   const { path } = file.followed
   const now = statSync(path, { throwIfNoEntry: false })
   if (file.fd !== undefined && now !== undefined && now.ino !== file.ino) {
-    // Rotated: what was written to the old file before is read to its end first.
-    if (readChunks(file, file.fd)) return true
-    closeSync(file.fd)
-    flushRest(file)
-    file.fd = undefined
-    file.position = 0
+    // Rotated: what was written to the old file before is read to its end first, then those between the two.
+    return readChunks(file, file.fd) || goOn(file, fstatSync(file.fd))
   }
   if (file.fd === undefined) {
     if (now === undefined) return false
@@ -123,6 +135,30 @@ function readOn(file: Tracked): boolean {
     file.decoder = new StringDecoder('utf8')
   }
   return readChunks(file, file.fd)
+}
+
+/** @returns true when there is more to read at once */
+function goOn(file: Tracked, last: Stats): boolean {
+  const next = openNext(file.followed.path, last)
+  if (next === undefined) return false
+  if (file.fd !== undefined) closeSync(file.fd)
+  flushRest(file)
+  file.fd = next.fd
+  file.ino = fstatSync(next.fd).ino
+  file.position = 0
+  if (next.mayMiss) file.followed.onLine(MISSING)
+  if (next.isCompressed) readCompressed(file, next.fd)
+  return true
+}
+
+function readCompressed(file: Tracked, fd: number): void {
+  try {
+    const text = gunzipSync(readFileSync(fd), { maxOutputLength: MAX_UNPACKED_BYTES })
+    pushText(file, file.decoder.write(text))
+  } catch {
+    file.followed.onLine(MISSING) // no gzip file, or too large a one
+  }
+  file.position = fstatSync(fd).size
 }
 
 function readChunks(file: Tracked, fd: number): boolean {

@@ -30,16 +30,17 @@ const NAMES = ['web', 'api', 'fork'] as const
 interface Counts {
   done: number
   failed: Map<string, number>
-  slowestMs: number
+  slowest: { what: string; ms: number; how: string }
+}
+
+interface Doing {
+  what: string
+  done: Promise<unknown>
 }
 
 const control = (daemon: RunningDaemon): string => `${daemon.home.root}.faults`
 
-async function command(
-  daemon: RunningDaemon,
-  random: () => number,
-  port: number,
-): Promise<unknown> {
+function command(daemon: RunningDaemon, random: () => number, port: number): Doing {
   const name = NAMES[Math.floor(random() * NAMES.length)] ?? 'web'
   const selectors = [name]
   const given = {
@@ -69,7 +70,8 @@ async function command(
     () => daemon.call('app.delete', { selectors }),
   ]
   const chosen = choices[Math.floor(random() * choices.length)]
-  return await bounded(`${String(chosen)} of ${name}`, chosen?.() ?? Promise.resolve())
+  const what = `${/['"]([\w.]+)['"]/.exec(String(chosen))?.[1]} of ${name}`
+  return { what, done: bounded(what, chosen?.() ?? Promise.resolve()) }
 }
 
 /** What a command does that finds no daemon. */
@@ -101,18 +103,23 @@ async function bounded<T>(name: string, what: Promise<T>): Promise<T> {
 
 async function underFaults(daemon: RunningDaemon, port: number): Promise<Counts> {
   const random = seededRandom(SEED)
-  const counts: Counts = { done: 0, failed: new Map(), slowestMs: 0 }
+  const counts: Counts = { done: 0, failed: new Map(), slowest: { what: '', ms: 0, how: '' } }
   for (let turn = 0; turn < COMMANDS; turn += 1) {
     const started = performance.now()
+    const { what, done } = command(daemon, random, port)
+    let how = 'done'
     try {
-      await command(daemon, random, port)
+      await done
       counts.done += 1
     } catch (error) {
       if (!isLbmError(error)) throw error
+      how = error.message
+      if (error.code === 'INTERNAL') printFigure(`INTERNAL: ${what} → ${how}`)
       counts.failed.set(error.code, (counts.failed.get(error.code) ?? 0) + 1)
       if (error.code === 'DAEMON_UNREACHABLE') await ensureDaemon(daemon)
     }
-    counts.slowestMs = Math.max(counts.slowestMs, performance.now() - started)
+    const ms = Math.round(performance.now() - started)
+    if (ms > counts.slowest.ms) counts.slowest = { what, ms, how }
   }
   return counts
 }
@@ -156,7 +163,7 @@ test(
       const faults = readFileSync(`${file}.log`, 'utf8').trim().split('\n')
       const failed = [...counts.failed].map(([code, count]) => `${count} ${code}`).join(', ')
       printFigure(
-        `seed ${SEED}: ${faults.length} faults in ${new Set(faults.map((line) => line.split(' ')[1])).size} processes; ${counts.done} commands succeeded, failed: ${failed}; the slowest took ${Math.round(counts.slowestMs)} ms`,
+        `seed ${SEED}: ${faults.length} faults in ${new Set(faults.map((line) => line.split(' ')[1])).size} processes; ${counts.done} commands succeeded, failed: ${failed}; the slowest took ${counts.slowest.ms} ms: ${counts.slowest.what} → ${counts.slowest.how}`,
       )
       expect(faults.length).toBeGreaterThan(COMMANDS / 10)
 
@@ -189,7 +196,7 @@ test(
       throw new Error([log, list, ...owned, ...processes].join('\n'), { cause: error })
     } finally {
       rmSync(file, { force: true })
-      rmSync(`${file}.log`, { force: true })
+      for (const end of ['log', 'started']) rmSync(`${file}.${end}`, { force: true })
     }
   },
 )

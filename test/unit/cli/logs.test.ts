@@ -3,13 +3,17 @@ import {
   closeSync,
   mkdtempSync,
   openSync,
+  readFileSync,
   renameSync,
   rmSync,
+  statSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest'
 
@@ -105,6 +109,54 @@ describe('createFollower', () => {
     appendFileSync(`${path}.1`, 'c\nno newline')
     writeFileSync(path, 'd\n')
     await seen('a', 'b', 'c', 'no newline', 'd')
+  })
+
+  /** As the supervisor does it: the newest rotated file stays plain, the others are packed. */
+  const rotate = (kept: number, compress = false): void => {
+    rmSync(`${path}.${kept}`, { force: true })
+    rmSync(`${path}.${kept}.gz`, { force: true })
+    for (let number = kept - 1; number >= 1; number -= 1) {
+      for (const suffix of ['', '.gz']) {
+        if (statSync(`${path}.${number}${suffix}`, { throwIfNoEntry: false }) !== undefined)
+          renameSync(`${path}.${number}${suffix}`, `${path}.${number + 1}${suffix}`)
+      }
+    }
+    renameSync(path, `${path}.1`)
+    const plain = statSync(`${path}.2`, { throwIfNoEntry: false })
+    if (!compress || plain === undefined) return
+    writeFileSync(`${path}.2.gz`, gzipSync(readFileSync(`${path}.2`)))
+    utimesSync(`${path}.2.gz`, plain.atime, plain.mtime)
+    rmSync(`${path}.2`)
+  }
+  let clock = 1_700_000_000
+  const write = (line: string): void => {
+    writeFileSync(path, `${line}\n`)
+    utimesSync(path, (clock += 1.25), clock)
+  }
+
+  it.each([false, true])(
+    'rotated many times meanwhile (packed: %s): each file in its order',
+    async (compress) => {
+      write('0')
+      follow()
+      await seen('0')
+      for (const line of ['1', '2', '3', '4', '5']) {
+        rotate(9, compress)
+        write(line)
+      }
+      await seen('0', '1', '2', '3', '4', '5')
+    },
+  )
+
+  it('rotated away before it could be read: said so, and what is left is read', async () => {
+    write('0')
+    follow()
+    await seen('0')
+    for (const line of ['1', '2', '3', '4', '5']) {
+      rotate(2)
+      write(line)
+    }
+    await seen('0', expect.stringContaining('lines may be missing here') as string, '3', '4', '5')
   })
 
   it('truncation: from the beginning again', async () => {

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
@@ -42,4 +42,13 @@ test('renamed and reopened → a new file', () => {
   file.log('two')
   expect(readFileSync(path, 'utf8')).toContain('"two"')
   expect(readFileSync(`${path}.old`, 'utf8')).not.toContain('"two"')
+})
+
+test('reopened where no file can be made → an error, and the old one is written on', () => {
+  using file = openLogFile({ path, from: 'daemon', clock: systemClock() })
+  renameSync(path, `${path}.old`)
+  mkdirSync(path)
+  expect(() => file.reopen()).toThrow(expect.objectContaining({ code: 'OPERATION_FAILED' }))
+  file.log('still')
+  expect(readFileSync(`${path}.old`, 'utf8')).toContain('"still"')
 })
