@@ -32,7 +32,7 @@ export interface ByteQueue {
   lastLineEnd(limit: number): number
   /** Offset behind the first newline at or after `from`; -1 when there is none. */
   nextLineEnd(from: number): number
-  /** Takes the bytes from `from` to `to` out. Copies what is behind them, so this is for rare occasions. */
+  /** Takes the bytes from `from` to `to` out, which no write in flight reads. */
   remove(from: number, to: number): Buffer
 }
 
@@ -126,20 +126,37 @@ export function createByteQueue(pool: SlabPool): ByteQueue {
       return -1
     },
     remove(from, to) {
-      const all = Buffer.concat(views(bytes))
-      let kept = from
-      const front: Piece[] = []
+      const removed = Buffer.concat(views(to)).subarray(from)
+      let offset = 0
+      const kept: Piece[] = []
       for (const piece of pieces) {
-        const length = Math.min(piece.end - piece.start, kept)
-        kept -= length
-        // The slabs behind are left to the collector: a write in flight may still read the one that is cut.
-        if (length > 0) front.push({ ...piece, end: piece.start + length })
+        const { slab, start, end } = piece
+        const cut = Math.max(start, Math.min(end, start + from - offset))
+        const behind = Math.max(start, Math.min(end, start + to - offset))
+        offset += end - start
+        if (cut === behind) kept.push(piece)
+        else kept.push(...partsAround(slab, [start, cut], [behind, end]))
       }
-      pieces = front
-      bytes = from
-      append(all.subarray(to))
-      return all.subarray(from, to)
+      pieces = kept
+      bytes -= removed.length
+      return removed
     },
+  }
+
+  /** Each slab is in one piece only, since it is given back with that. */
+  function partsAround(slab: Buffer, front: [number, number], back: [number, number]): Piece[] {
+    const [start, cut] = front
+    const [behind, end] = back
+    if (start === cut && behind === end) pool.give(slab)
+    if (start === cut) return behind === end ? [] : [{ slab, start: behind, end }]
+    // A write in flight may still read what is before the cut, so it is what is behind that moves.
+    if (behind === end) return [{ slab, start, end: cut }]
+    const moved = pool.take()
+    slab.copy(moved, 0, behind, end)
+    return [
+      { slab, start, end: cut },
+      { slab: moved, start: 0, end: end - behind },
+    ]
   }
 }
 
