@@ -149,12 +149,12 @@ test(
 
 test('the daemon is killed and "lbm kill" follows at once → nothing is left, and nothing comes back', async () => {
   await using cli = newCli()
-  for (let round = 0; round < 6; round += 1) {
+  for (let round = 0; round < 4; round += 1) {
     await cli.ok('start', join(FIXTURES, 'worker.cjs'))
     const { pid } = JSON.parse((await cli.ok('ping', '--json')).stdout) as { pid: number }
     process.kill(pid, 'SIGKILL')
     // Before and after the moment at which the supervisor starts the next one.
-    await sleep(round * 20)
+    await sleep(round * 30)
     await cli.ok('kill')
     await until(() => processesOf(cli.home.root).length === 0 || undefined, 10_000)
   }

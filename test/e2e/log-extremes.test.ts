@@ -17,7 +17,7 @@ import { RUN_FOLDER } from '../helpers/temp-home.ts'
 import { until } from '../helpers/until.ts'
 
 /** 60 for the minute; the test's own are short. */
-const STILL_SECONDS = Number(process.env['LBM_TEST_STILL_SECONDS'] ?? 4)
+const STILL_SECONDS = Number(process.env['LBM_TEST_STILL_SECONDS'] ?? 2)
 const MB = 1024 * 1024
 const GROWTH_BYTES = 16 * MB
 

@@ -9,7 +9,7 @@ import { printFigure } from '../helpers/figures.ts'
 import { gapsIn, linesSeen, logFiles, readLog, sizeOf, startFlood } from '../helpers/flood.ts'
 import { until } from '../helpers/until.ts'
 
-const SECONDS = Number(process.env['LBM_TEST_LOG_SECONDS'] ?? 2)
+const SECONDS = Number(process.env['LBM_TEST_LOG_SECONDS'] ?? 1)
 
 test(
   '10 MB/s through many rotations, a death of the daemon and a reload → each line once, whole, in its order',

@@ -17,11 +17,7 @@ export interface Consumer extends Disposable {
 
 export function newConsumer(): Consumer {
   const folder = mkdtempSync(join(tmpdir(), 'lbm-user-'))
-  const installed = join(folder, 'node_modules/lbm')
-  mkdirSync(installed, { recursive: true })
-  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder, ROOT]
-  const archive = execFileSync('npm', pack, { cwd: ROOT, encoding: 'utf8' }).trim()
-  execFileSync('tar', ['xzf', join(folder, archive), '-C', installed, '--strip-components=1'])
+  installPackage(ROOT, folder)
   return {
     folder,
     file(name, text) {
@@ -31,4 +27,14 @@ export function newConsumer(): Consumer {
     },
     [Symbol.dispose]: () => rmSync(folder, { recursive: true, force: true }),
   }
+}
+
+/** Packs what was built in a checkout, and installs that as npm would. @returns its `lbm` */
+export function installPackage(checkout: string, folder: string): string {
+  const installed = join(folder, 'node_modules/lbm')
+  mkdirSync(installed, { recursive: true })
+  const pack = ['pack', '--silent', '--ignore-scripts', '--pack-destination', folder, checkout]
+  const archive = execFileSync('npm', pack, { cwd: checkout, encoding: 'utf8' }).trim()
+  execFileSync('tar', ['xzf', join(folder, archive), '-C', installed, '--strip-components=1'])
+  return join(installed, 'bin/lbm.js')
 }

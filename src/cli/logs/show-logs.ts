@@ -9,6 +9,7 @@ import type { LogSource } from '../../client/logs/sources.ts'
 import type { LbmEvent } from '../../contract/events.ts'
 import { type Cli, homeOf } from '../cli.ts'
 import { paletteFor } from '../io.ts'
+import { gathered } from './gathered.ts'
 import { createLinePrinter, type LineStyle, type PrintLine } from './line-printer.ts'
 import { readTail } from './tail.ts'
 
@@ -47,7 +48,10 @@ export async function showLogs(cli: Cli, options: ShowLogs): Promise<void> {
       : undefined
     positions.set(source.path, printTail(source, lines, print, header))
   }
-  if (options.follow) await follow(cli, options, positions, print)
+  if (!options.follow) return
+  const following = gathered(io)
+  const printComing = createLinePrinter({ io: following, palette, style, nowMs: Date.now })
+  await follow({ ...cli, io: following }, options, positions, printComing)
 }
 
 /** The file that was written to last comes last, next to what follows. */

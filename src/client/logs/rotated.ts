@@ -44,10 +44,17 @@ export function openNext(path: string, last: Stats): NextFile | undefined {
 }
 
 function findSame(path: string, last: Stats): Rotated | undefined {
+  for (const found of rotatedFiles(path)) if (isSame(found, last)) return found
+  return undefined
+}
+
+/** The newest first. */
+function* rotatedFiles(path: string): Generator<Rotated> {
   for (let number = 1; ; number += 1) {
     // A number is missing while the files are being shifted.
     const found = rotatedAt(path, number) ?? rotatedAt(path, number + 1)
-    if (found === undefined || isSame(found, last)) return found
+    if (found === undefined) return
+    yield found
     number = found.number
   }
 }
@@ -63,9 +70,8 @@ const isAsOld = (a: Stats, b: Stats): boolean => Math.abs(a.mtimeMs - b.mtimeMs)
 function openAfterLost(path: string, last: Stats): NextFile | undefined {
   let oldest: Rotated | undefined
   if (last.nlink === 0) {
-    for (let number = 1; ; number += 1) {
-      const found = rotatedAt(path, number)
-      if (found === undefined || found.stats.mtimeMs <= last.mtimeMs) break
+    for (const found of rotatedFiles(path)) {
+      if (found.stats.mtimeMs < last.mtimeMs) break
       oldest = found
     }
   }
