@@ -78,7 +78,10 @@ test.each([
       )
       expect(growth).toBeLessThan(GROWTH_BYTES)
       expect(torn).toEqual([])
-      expect(gaps.map(({ at }) => at)).toEqual(notes.map(({ after }) => after))
+      // It may say so where nothing is missing after all; never the other way round.
+      expect(notes.map(({ after }) => after)).toEqual(
+        expect.arrayContaining(gaps.map(({ at }) => at)),
+      )
       if (places === 0) expect(gaps).toEqual([])
       else expect(gaps.length).toBeGreaterThanOrEqual(places)
       expect((own[0] ?? 0) + own.length + missing).toBe(told?.lines)
@@ -123,21 +126,27 @@ test('the disk fills, and is emptied → the app is not held up, lbm does not gr
   await until(() => sizeOf(log) > 1.9 * MB || undefined)
   const growth = await growthWhile(cli, 2)
   const before = readFileSync(log, 'utf8')
-  execFileSync('mount', ['-o', 'remount,size=64m', disk?.path ?? ''])
   truncateSync(log)
+  execFileSync('mount', ['-o', 'remount,size=64m', disk?.path ?? ''])
   await until(() => sizeOf(log) > MB || undefined)
   const [told] = await stop()
 
   const after = readFileSync(log, 'utf8')
   const { numbers, notes, torn } = linesSeen(before + after)
   const own = numbers.get(told?.pid ?? 0) ?? []
-  const [note] = notes
-  const dropped = Number(/^\[lbm\] (\d+) lines dropped: no space left/.exec(note?.text ?? '')?.[1])
+  const counted = notes.map(({ text, after: at }) => ({
+    at,
+    missing: Number(/^\[lbm\] (\d+) lines? dropped: /.exec(text)?.[1]),
+  }))
+  const dropped = counted.reduce((sum, { missing }) => sum + missing, 0)
   printFigure(
     `${told?.lines} lines, ${dropped} dropped and counted, ${own.length} in the file; the longest write took ${told?.worstMs.toFixed(0)} ms; lbm's processes grew by ${(growth / MB).toFixed(1)} MB`,
   )
-  expect([torn, notes.length]).toEqual([[], 1])
-  expect(gapsIn(own)).toEqual([{ at: note?.after, missing: dropped }])
+  expect([torn, notes[0]?.text]).toEqual([
+    [],
+    expect.stringContaining('no space left on device') as string,
+  ])
+  expect(gapsIn(own)).toEqual(counted)
   expect([own[0], own.length + dropped]).toEqual([0, told?.lines])
   expect(told?.worstMs).toBeLessThan(2000)
   expect(growth).toBeLessThan(GROWTH_BYTES)
