@@ -5,6 +5,8 @@ import { basename, relative, sep } from 'node:path'
 export interface IgnoreOptions {
   /** What is watched; absolute. */
   roots: readonly string[]
+  /** The app's. */
+  cwd: string
   /** Globs, paths, or `/regex/`. */
   ignore: readonly string[]
   /** Only files with one of these; none: all. */
@@ -18,10 +20,10 @@ export type CompileGlob = (glob: string, options: { dot: boolean }) => (path: st
 
 /**
  * A pattern without a slash means a file or folder of that name anywhere below a root (`node_modules`, `*.log`);
- * one with a slash means a path from the root on, and all below it.
+ * one with a slash means a path from the root or, as in PM2, from the working directory on, and all below it.
  */
 export function createIgnore(
-  { roots, ignore, extensions, own }: IgnoreOptions,
+  { roots, cwd, ignore, extensions, own }: IgnoreOptions,
   compileGlob: CompileGlob,
 ): (path: string, isFile: boolean) => boolean {
   const rules = ignore.map((pattern) => compileRule(pattern, compileGlob))
@@ -32,26 +34,35 @@ export function createIgnore(
     const root = roots.find((one) => isWithin(path, one))
     if (root === undefined || path === root) return false
     const below = relative(root, path).replaceAll(sep, '/')
-    if (rules.some((rule) => rule(below, path))) return true
+    const fromCwd = isWithin(path, cwd) ? relative(cwd, path).replaceAll(sep, '/') : below
+    if (rules.some((rule) => rule({ below, fromCwd, path }))) return true
     return isFile && extensions.length > 0 && !extensions.some((one) => hasExtension(path, one))
   }
 }
 
-type Rule = (below: string, path: string) => boolean
+interface Place {
+  below: string
+  fromCwd: string
+  path: string
+}
+
+type Rule = (place: Place) => boolean
 
 function compileRule(pattern: string, compileGlob: CompileGlob): Rule {
   const expression = patternOf(pattern)
   // PM2's expressions expect a path with slashes before each name.
   if (expression !== undefined)
-    return (below) => expression.test(below) || expression.test(`/${below}`)
+    return ({ below }) => expression.test(below) || expression.test(`/${below}`)
   if (pattern.startsWith('/')) {
     const matches = compileGlob(trimmed(pattern), { dot: true })
-    return (_, path) => anyPrefix(path, matches)
+    return ({ path }) => anyPrefix(path, matches)
   }
   const relativePattern = trimmed(pattern.replace(/^\.\//, ''))
   const matches = compileGlob(relativePattern, { dot: true })
-  if (relativePattern.includes('/')) return (below) => anyPrefix(below, matches)
-  return (below) => below.split('/').some((name) => matches(name))
+  if (relativePattern.includes('/')) {
+    return ({ below, fromCwd }) => anyPrefix(below, matches) || anyPrefix(fromCwd, matches)
+  }
+  return ({ below }) => below.split('/').some((name) => matches(name))
 }
 
 /** `/x/` is an expression; a path with a closing slash is one too, where it has nothing that only expressions have. */

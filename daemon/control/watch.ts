@@ -146,6 +146,7 @@ function watchApp(
     const isIgnored = createIgnore(
       {
         roots: watch.paths,
+        cwd: record.spec.cwd,
         ignore: watch.ignore,
         extensions: watch.extensions,
         own: options.ownPaths(record),

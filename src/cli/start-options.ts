@@ -11,6 +11,7 @@ export interface AppOptions {
   overlap?: string
   namespace?: string
   executeCommand?: boolean
+  sourceMapSupport?: boolean
   interpreter?: string
   interpreterArgs?: string
   nodeArgs?: string
@@ -79,6 +80,7 @@ export function addAppOptions(command: Command): Command {
     )
     .option('--interpreter-args <args>', 'arguments before the script')
     .option('--node-args <args>', 'the same, under the name it has for Node')
+    .option('--source-map-support', 'stack traces in terms of the sources (Node)')
     .option('--cwd <folder>', 'working directory; the script and log files are relative to it')
     .option(
       '--filter-env [name]',
@@ -170,7 +172,6 @@ export function addIgnoredOptions(command: Command): Command {
     '--no-vizion',
     '--no-pmx',
     '--no-automation',
-    '--source-map-support',
     '--disable-source-map-support',
     '--trace',
     '--disable-trace',

@@ -94,15 +94,34 @@ function nodeVersionOf(spec: AppSpec, view: InstanceView): string | undefined {
   return view.nodeVersion ?? spec.nodeVersion
 }
 
+/** Keys that say nothing here and that scripts may read back, with PM2's defaults. */
+const KEPT_FOR_PM2: Record<string, unknown> = {
+  vizion: true,
+  pmx: true,
+  automation: true,
+  windowsHide: true,
+  km_link: false,
+  kill_retry_time: 100,
+  trace: undefined,
+  v8: undefined,
+  event_loop_inspector: undefined,
+  deep_monitoring: undefined,
+  io: undefined,
+  post_update: undefined,
+  install_url: undefined,
+  source_map_support: undefined,
+  disable_source_map_support: undefined,
+}
+
+function keptForPm2({ raw }: AppSpec): Record<string, unknown> {
+  const kept = Object.entries(KEPT_FOR_PM2).map(([key, usual]) => [key, raw[key] ?? usual] as const)
+  return Object.fromEntries(kept.filter(([, value]) => value !== undefined))
+}
+
 function policyOf(spec: AppSpec): Record<string, unknown> {
   const { watch, logs } = spec
   return {
-    vizion: true,
-    pmx: true,
-    automation: true,
-    windowsHide: true,
-    km_link: false,
-    kill_retry_time: 100,
+    ...keptForPm2(spec),
     autostart: spec.autostart,
     autorestart: spec.autorestart,
     watch: watch === undefined ? false : watch.paths,

@@ -206,14 +206,15 @@ export interface AppKeys {
   /** Command or URL told of each exit. */
   on_exit: Group<HookKeys, string | string[]>
 
-  /** Start another one although an app of this name runs. */
-  force: Flag
   /** Put before the name, with a colon. */
   name_prefix: Text
+  /** Stack traces in terms of the sources: Node's `--enable-source-maps`. Default: false, as under `node`. */
+  source_map_support: Flag
+  /** Wins over `source_map_support`. */
+  disable_source_map_support: Flag
   /** Accepted for PM2's sake; the value says nothing to lbm. */
   kill_retry_time: Anything
-  source_map_support: Flag
-  disable_source_map_support: Flag
+  force: Anything
   vizion: Anything
   pmx: Anything
   automation: Anything
@@ -332,11 +333,11 @@ export const APP_KEYS: AppKeys = {
   on_ready: hookGroup(),
   on_exit: hookGroup(),
 
-  force: flag(),
   name_prefix: text(),
-  kill_retry_time: anything(),
   source_map_support: flag(),
   disable_source_map_support: flag(),
+  kill_retry_time: anything(),
+  force: anything(),
   vizion: anything(),
   pmx: anything(),
   automation: anything(),

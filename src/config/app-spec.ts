@@ -61,7 +61,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     env['HOME'] = runAs.home
     sources['HOME'] = 'uid'
   }
-  const { script, command, runtime, ...program } = found
+  const { script, command, runtime, ...program } = withSourceMaps(app, found)
   if (app.leader === true && runtime !== 'node') {
     throw new LbmError('CONFIG_INVALID', 'leader: only a Node program can be told when it leads.', {
       hint: 'give it one instance, and leave "leader" out',
@@ -138,6 +138,13 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     raw: withoutEnvironments(context.raw),
   }
   return { spec, warnings: [...warnings, ...modeWarnings] }
+}
+
+/** PM2 has them on; here a program runs as under plain `node` until its file says so. */
+function withSourceMaps(app: CheckedApp, found: ResolvedScript): ResolvedScript {
+  const isWanted = app.source_map_support === true && app.disable_source_map_support !== true
+  if (!isWanted || found.runtime !== 'node') return found
+  return { ...found, interpreterArgs: ['--enable-source-maps', ...found.interpreterArgs] }
 }
 
 /** A cluster hands connections to Node programs; PM2's users ask for one of anything. */

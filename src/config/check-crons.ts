@@ -7,9 +7,10 @@ import { LbmError } from '../contract/errors.ts'
 
 /** @throws LbmError CONFIG_INVALID naming each app whose pattern or time zone does not hold */
 export function checkCrons(specs: readonly AppSpec[], file: string): void {
-  const problems = specs.flatMap(({ name, cronRestart, cronTimezone }) => {
+  const problems = specs.flatMap(({ name, source, cronRestart, cronTimezone }) => {
     const why = cronRestart === undefined ? undefined : whyNot(cronRestart, cronTimezone)
-    return why === undefined ? [] : [`${file}: ${name}: cron_restart "${cronRestart}": ${why}`]
+    const app = source === undefined ? name : `apps[${source.index}] (${name})`
+    return why === undefined ? [] : [`${file}: ${app}.cron_restart: "${cronRestart}": ${why}`]
   })
   if (problems.length === 0) return
   throw new LbmError('CONFIG_INVALID', problems.join('\n'), {

@@ -37,6 +37,8 @@ const PLAIN_KEYS = [
   'overlap',
   'instances',
   'execute_command',
+  'source_map_support',
+  'disable_source_map_support',
   'max_memory_restart',
   'restart_delay',
   'exp_backoff_restart_delay',

@@ -157,10 +157,13 @@ function joined(failures: readonly LbmError[], first: LbmError): LbmError {
 function doubleNames(specs: readonly AppSpec[], file: string): Problem[] {
   const names = specs.map(({ name }) => name)
   const twice = new Set(names.filter((name, i) => names.indexOf(name) !== i))
-  return [...twice].map((name) => ({
-    place: file,
-    message: `two apps are called "${name}"; give one another name`,
-  }))
+  return [...twice].map((name) => {
+    const places = names.flatMap((one, i) => (one === name ? [`apps[${i}]`] : []))
+    return {
+      place: file,
+      message: `two apps are called "${name}" (${places.join(', ')}); give one another name`,
+    }
+  })
 }
 
 function isWanted(name: string | undefined, only: readonly string[] | undefined): boolean {

@@ -273,7 +273,7 @@ const SAMPLES: Record<keyof AppKeys, Sample> = {
   on_crash: hook,
   on_ready: hook,
   on_exit: hook,
-  force: flag,
+  force: anything,
   name_prefix: text,
   kill_retry_time: anything,
   source_map_support: flag,

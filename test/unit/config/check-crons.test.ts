@@ -12,7 +12,7 @@ test.each(['0 3 * * *', '*/5 * * * * *', '@daily', undefined])('%s holds', (cron
 
 it('each wrong one is named with its app', () => {
   const specs = [
-    sampleSpec({ name: 'a', cronRestart: '61 * * * *' }),
+    sampleSpec({ name: 'a', cronRestart: '61 * * * *', source: { file: 'eco.json', index: 0 } }),
     sampleSpec({ name: 'b', cronRestart: 'x y z v w' }),
     sampleSpec({ name: 'c', cronRestart: '0 3 * * *', cronTimezone: 'Mars/Olympus' }),
   ]
@@ -20,6 +20,6 @@ it('each wrong one is named with its app', () => {
   expect(error.code).toBe('CONFIG_INVALID')
   const lines = error.message.split('\n')
   expect(lines).toHaveLength(3)
-  expect(lines[0]).toMatch(/^eco\.json: a: cron_restart "61 \* \* \* \*": /)
+  expect(lines[0]).toMatch(/^eco\.json: apps\[0\] \(a\)\.cron_restart: "61 \* \* \* \*": /)
   expect(lines[2]).toContain('Mars/Olympus')
 })

@@ -83,7 +83,7 @@ describe('problems name file, app, key and value, all at once', () => {
 
   it('two apps of one name', () => {
     expect(problem([{ script: 'a.js' }, { script: 'b.js', name: 'a' }])).toBe(
-      'eco.json: two apps are called "a"; give one another name',
+      'eco.json: two apps are called "a" (apps[0], apps[1]); give one another name',
     )
   })
 

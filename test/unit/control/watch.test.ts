@@ -39,6 +39,7 @@ function ignores(
 ): boolean {
   const options = {
     roots: ['/home/u/.apps/web'],
+    cwd: '/home/u/.apps',
     ignore: ['**/node_modules/**', '**/.*', '**/.*/**'],
     extensions: [],
     own: [home, '/home/u/.apps/web/out.log'],
@@ -69,6 +70,9 @@ test.each([
   ['./tmp/', 'tmp/x/y', true],
   ['lib/tmp', 'lib/tmp/x', true],
   ['lib/tmp', 'tmp/x', false],
+  ['web/tmp', 'tmp/x', true],
+  ['./web/*/tmp/', 'lib/tmp/x', true],
+  ['web/tmp', 'lib/x', false],
   ['*.log', 'a/b/x.log', true],
   ['/home/u/.apps/web/data', 'data/x', true],
   ['/home/u/.apps/web/data/', 'data', true],
