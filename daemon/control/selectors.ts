@@ -53,6 +53,7 @@ function resolveOne(selector: string, records: readonly AppRecord[]): Selection[
     if (records.length === 0) {
       throw new LbmError('APP_NOT_FOUND', 'There is no app.', {
         hint: 'start one: lbm start <script>',
+        subject: selector,
       })
     }
     return records.map(whole)
@@ -102,6 +103,7 @@ function someOf(selector: string, records: readonly AppRecord[], found: Selectio
   const offered = [...new Set(known)].filter((name) => name !== 'default')
   throw new LbmError('APP_NOT_FOUND', `No app, namespace or id matches "${selector}".`, {
     hint: didYouMean(selector, offered) ?? 'there is no app yet: lbm start <script>',
+    subject: selector,
   })
 }
 

@@ -140,5 +140,6 @@ function noSuchApp(words: readonly string[]): LbmError {
     first === 'all' ? 'There is no app.' : `No app, namespace or id matches "${first}".`
   return new LbmError('APP_NOT_FOUND', message, {
     hint: 'the daemon is not running; start an app: lbm start <script>',
+    subject: first,
   })
 }

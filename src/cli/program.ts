@@ -23,6 +23,7 @@ import { addJlist } from './commands/jlist.ts'
 import { addKill } from './commands/kill.ts'
 import { addList } from './commands/list.ts'
 import { addLogs } from './commands/logs.ts'
+import { addMonit } from './commands/monit.ts'
 import { addPid } from './commands/pid.ts'
 import { addPing } from './commands/ping.ts'
 import { addPlan } from './commands/plan.ts'
@@ -45,6 +46,7 @@ import { addDelete, addStop } from './commands/stop.ts'
 import { addUpgrade } from './commands/upgrade.ts'
 import { addWait } from './commands/wait.ts'
 import { addWhy } from './commands/why.ts'
+import { notHere } from './not-here.ts'
 
 type AddCommand = (program: Command, cli: Cli) => void
 
@@ -75,7 +77,10 @@ const GROUPS: readonly [title: string, commands: readonly AddCommand[]][] = [
       addReset,
     ],
   ],
-  ['Look:', [addList, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId]],
+  [
+    'Look:',
+    [addList, addMonit, addDescribe, addWhy, addLogs, addEvents, addJlist, addEnv, addPid, addId],
+  ],
   ['Logs and state:', [addFlush, addSave]],
   ['Deploy:', [addDeploy]],
   ['Move over from PM2:', [addImport, addAliasPm2]],
@@ -167,7 +172,9 @@ export async function runProgram(cli: Cli, own: readonly string[]): Promise<numb
     cli,
     own.find((word) => !word.startsWith('-')),
   )
+  const unknown = own.find((word) => word.startsWith('-') && !GLOBAL_FLAGS.has(word))
   if (own.every((word) => word.startsWith('-') && !isHelp(word))) {
+    if (unknown !== undefined) throw unknownOption(unknown)
     cli.io.write(program.helpInformation())
     return isAsPm2(cli.io.env) ? 1 : 2
   }
@@ -180,6 +187,14 @@ export async function runProgram(cli: Cli, own: readonly string[]): Promise<numb
   }
 }
 
+const GLOBAL_FLAGS = new Set(['-s', '--silent', '-m', '--mini-list', '--no-color', '--ci'])
+
+function unknownOption(word: string): LbmError {
+  return new LbmError('USAGE', `There is no option "${word}" without a command.`, {
+    hint: 'type "lbm --help"',
+  })
+}
+
 function isHelp(word: string): boolean {
   return word === '-h' || word === '--help'
 }
@@ -187,6 +202,9 @@ function isHelp(word: string): boolean {
 /** Help and version end by an "error", too. */
 function afterCommander(error: CommanderError): number {
   if (error.exitCode === 0) return 0
+  const [, command = ''] = /unknown command '([^']*)'/.exec(error.message) ?? []
+  const missing = notHere(command)
+  if (missing !== undefined) throw missing
   const [, message = error.message, suggestion] =
     /^(?:error: )?([^\n]*)(?:\n\((.*)\))?/.exec(error.message) ?? []
   throw new LbmError('USAGE', message.replace(/\.?$/, '.'), {

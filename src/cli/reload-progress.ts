@@ -12,7 +12,7 @@ export async function withProgress<T>(
   selectors: string[],
   work: () => Promise<T>,
 ): Promise<T> {
-  using _connection = cli.silent ? undefined : await listen(cli, say, selectors)
+  using _connection = cli.silent || say.asPm2 ? undefined : await listen(cli, say, selectors)
   return await work()
 }
 

@@ -7,7 +7,7 @@ import { ask, askStarting, type Cli } from './cli.ts'
 import { fetchViews } from './commands/list.ts'
 import { type FileOptions, loadApps } from './load-apps.ts'
 import { sayOutcomes } from './output/outcomes.ts'
-import { sayReloads } from './output/rollouts.ts'
+import { sayReloads, sayReloadsAsPm2 } from './output/rollouts.ts'
 import type { Say } from './output/say.ts'
 import { withProgress } from './reload-progress.ts'
 
@@ -30,7 +30,7 @@ export async function startFile(
   const known = new Set((await fetchViews(cli)).map(({ name }) => name))
   const missing = specs.filter(({ name }) => options.force === true || !known.has(name))
   const present = specs.filter((spec) => !missing.includes(spec))
-  if (present.length > 0 && missing.length > 0) {
+  if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
   const started = await inOrderOfNeed(
@@ -57,9 +57,8 @@ async function startMissing(
     { spec, force, wait },
     { signal },
   )
-  say.info(
-    `App [${spec.name}] launched (${spec.instances} ${spec.instances === 1 ? 'instance' : 'instances'})`,
-  )
+  const unit = spec.instances === 1 && !say.asPm2 ? 'instance' : 'instances'
+  say.info(`App [${spec.name}] launched (${spec.instances} ${unit})`)
   sayOutcomes(say, [outcome])
   return { outcome, isUp: failureOfActions([outcome]) === undefined }
 }
@@ -79,13 +78,14 @@ async function changePresent(
       { selectors, specs, wait, rolling: false },
       { signal },
     )
-    sayOutcomes(say, apps)
+    sayOutcomes(say, apps, { action: 'restart', words: [] })
     return apps
   }
   const params = { selectors, specs, supersede, rollback: false }
   const { apps } = await withProgress(cli, say, selectors, () =>
     ask(cli, 'app.reload', params, { signal }),
   )
-  sayReloads(say, apps)
+  if (say.asPm2) sayReloadsAsPm2(say, apps, [], await fetchViews(cli))
+  else sayReloads(say, apps)
   return apps
 }

@@ -28,8 +28,13 @@ function readText(file: string): string {
     return readFileSync(file, 'utf8')
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException
-    const why = code === 'ENOENT' ? 'is not there' : `cannot be read: ${message}`
-    throw new LbmError('CONFIG_INVALID', `The file ${file} ${why}.`, { cause })
+    if (code === 'ENOENT') {
+      throw new LbmError('CONFIG_INVALID', `The file ${file} is not there.`, {
+        cause,
+        subject: file,
+      })
+    }
+    throw new LbmError('CONFIG_INVALID', `The file ${file} cannot be read: ${message}.`, { cause })
   }
 }
 

@@ -144,13 +144,18 @@ function refuse(problems: readonly Problem[]): void {
 }
 
 function placed(error: LbmError, { place }: Candidate): LbmError {
-  return new LbmError(error.code, `${place}: ${error.message}`, { hint: error.hint, cause: error })
+  return new LbmError(error.code, `${place}: ${error.message}`, {
+    hint: error.hint,
+    subject: error.subject,
+    cause: error,
+  })
 }
 
 function joined(failures: readonly LbmError[], first: LbmError): LbmError {
   if (failures.length === 1) return first
   return new LbmError(first.code, failures.map(({ message }) => message).join('\n'), {
     hint: first.hint,
+    subject: first.subject,
   })
 }
 

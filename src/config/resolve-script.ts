@@ -113,6 +113,7 @@ function notFound(given: string, path: string): LbmError {
       nearest === undefined
         ? 'check the path; --cwd says what it is relative to'
         : `did you mean ${nearest}?`,
+    subject: path,
   })
 }
 

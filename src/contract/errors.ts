@@ -36,6 +36,13 @@ export interface WireError {
   code: ErrorCode
   message: string
   hint?: string
+  subject?: string
+}
+
+export interface LbmErrorOptions {
+  hint?: string | undefined
+  subject?: string | undefined
+  cause?: unknown
 }
 
 /**
@@ -45,16 +52,15 @@ export interface WireError {
 export class LbmError extends Error {
   readonly code: ErrorCode
   readonly hint: string | undefined
+  /** The selector or the path that it is about, for whoever says it in other words. */
+  readonly subject: string | undefined
 
-  constructor(
-    code: ErrorCode,
-    message: string,
-    { hint, cause }: { hint?: string | undefined; cause?: unknown } = {},
-  ) {
+  constructor(code: ErrorCode, message: string, { hint, subject, cause }: LbmErrorOptions = {}) {
     super(message, cause === undefined ? undefined : { cause })
     this.name = 'LbmError'
     this.code = code
     this.hint = hint
+    this.subject = subject
   }
 }
 
@@ -65,9 +71,13 @@ export function isLbmError(error: unknown): error is LbmError {
 /** A bug travels as INTERNAL with its message alone: no stack trace reaches a user. */
 export function toWireError(error: unknown): WireError {
   if (isLbmError(error)) {
-    return error.hint === undefined
-      ? { code: error.code, message: error.message }
-      : { code: error.code, message: error.message, hint: error.hint }
+    const { code, message, hint, subject } = error
+    return {
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+      ...(subject === undefined ? {} : { subject }),
+    }
   }
   return { code: 'INTERNAL', message: error instanceof Error ? error.message : String(error) }
 }
@@ -75,6 +85,7 @@ export function toWireError(error: unknown): WireError {
 export function fromWireError(wire: WireError): LbmError {
   return new LbmError(wire.code in ERROR_CODES ? wire.code : 'INTERNAL', wire.message, {
     hint: wire.hint,
+    subject: wire.subject,
   })
 }
 

@@ -34,7 +34,7 @@ export function addAliasPm2(program: Command, cli: Cli): void {
     .addHelpText(
       'after',
       `
-Under the name pm2, lines begin with [PM2], exit codes are 0 and 1, jlist is exactly PM2's, and PM2_HOME names the home.
+Under the name pm2, lines are PM2's, exit codes are 0 and 1, jlist is exactly PM2's, and PM2_HOME names the home.
 
 Examples:
   $ lbm alias-pm2 ~/.local/bin

@@ -18,9 +18,10 @@ export async function runKill(cli: Cli, { json = false }: { json?: boolean } = {
   const say = await sayFor(json ? { ...cli, silent: true } : cli)
   try {
     const { stopped } = await ask(cli, 'daemon.kill', {})
-    say.info(`${stopped} ${stopped === 1 ? 'instance' : 'instances'} stopped`)
+    const counted = `${stopped} ${stopped === 1 ? 'instance' : 'instances'} stopped`
+    say.info(say.asPm2 ? '[v] All Applications Stopped' : counted)
     await waitForExit(homeOf(cli))
-    say.info('lbm daemon stopped')
+    say.info(say.asPm2 ? '[v] PM2 Daemon Stopped' : 'lbm daemon stopped')
     if (json) cli.io.out(JSON.stringify({ stopped }))
   } catch (error) {
     if (!isDaemonDown(error)) throw error

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 
-import { ask, type Cli } from '../cli.ts'
+import { isAsPm2 } from '../../client/as-pm2.ts'
+import { ask, askStarting, type Cli } from '../cli.ts'
 
 export function addPing(program: Command, cli: Cli): void {
   program
@@ -11,7 +12,8 @@ export function addPing(program: Command, cli: Cli): void {
 }
 
 export async function runPing(cli: Cli, { json }: { json?: boolean } = {}): Promise<void> {
-  const daemon = await ask(cli, 'daemon.ping', {})
+  // PM2 starts its daemon for it, and scripts call it for that.
+  const daemon = await (isAsPm2(cli.io.env) ? askStarting : ask)(cli, 'daemon.ping', {})
   if (json) cli.io.out(JSON.stringify(daemon))
   else if (!cli.silent) cli.io.out("{ msg: 'pong' }")
 }

@@ -4,12 +4,20 @@ import type { ActionOutcome } from '../../client/failures.ts'
 import { changedSpecs, shellEnvironment } from '../changes.ts'
 import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
-import { sayReloads } from '../output/rollouts.ts'
+import { sayAction } from '../output/outcomes.ts'
+import { sayReloads, sayReloadsAsPm2 } from '../output/rollouts.ts'
 import { type Say, sayFor } from '../output/say.ts'
 import { withProgress } from '../reload-progress.ts'
 import { sortWords } from '../selectors.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
-import { addChangeOptions, type ChangeOptions, CI_HELP, collectOnly } from './restart.ts'
+import { fetchViews } from './list.ts'
+import {
+  addChangeOptions,
+  type ChangeOptions,
+  CI_HELP,
+  collectOnly,
+  sayUpdateEnv,
+} from './restart.ts'
 
 export interface ReloadOptions extends ChangeOptions {
   supersede?: boolean
@@ -87,8 +95,8 @@ async function reloadNames(
 ): Promise<ActionOutcome[]> {
   const { supersede = false, rollback = false, updateEnv = false } = options
   const specs = await changedSpecs(cli, names, options)
-  say.info(`Reloading ${names.join(' ')}`)
-  if (!updateEnv && !rollback) say.info('Use --update-env to take the environment of this shell')
+  sayAction(say, 'reload', names)
+  if (!updateEnv && !rollback) sayUpdateEnv(cli, say)
   const params = {
     selectors: names,
     supersede,
@@ -99,6 +107,7 @@ async function reloadNames(
   const { apps } = await withProgress(cli, say, names, () =>
     askAbout(cli, names, 'app.reload', params, { signal }),
   )
-  sayReloads(say, apps)
+  if (say.asPm2) sayReloadsAsPm2(say, apps, names, await fetchViews(cli))
+  else sayReloads(say, apps)
   return apps
 }

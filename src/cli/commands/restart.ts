@@ -4,7 +4,7 @@ import type { ActionOutcome } from '../../client/failures.ts'
 import { changedSpecs, shellEnvironment } from '../changes.ts'
 import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
-import { sayOutcomes } from '../output/outcomes.ts'
+import { sayAction, sayOutcomes } from '../output/outcomes.ts'
 import { type Say, sayFor } from '../output/say.ts'
 import { sortWords } from '../selectors.ts'
 import { addAppOptions, addIgnoredOptions, type AppOptions } from '../start-options.ts'
@@ -91,6 +91,12 @@ export async function runRestart(
   await finish(cli, apps, options)
 }
 
+/** PM2's line has no prefix. */
+export function sayUpdateEnv(cli: Cli, say: Say): void {
+  if (!say.asPm2) say.info('Use --update-env to take the environment of this shell')
+  else if (!cli.silent) cli.io.out('Use --update-env to update environment variables')
+}
+
 async function restartNames(
   cli: Cli,
   say: Say,
@@ -100,8 +106,8 @@ async function restartNames(
 ): Promise<ActionOutcome[]> {
   const { wait, rolling = false, updateEnv = false } = options
   const specs = await changedSpecs(cli, names, options)
-  say.info(`Restarting ${names.join(' ')}`)
-  if (!updateEnv) say.info('Use --update-env to take the environment of this shell')
+  sayAction(say, 'restart', names)
+  if (!updateEnv) sayUpdateEnv(cli, say)
   const params = {
     selectors: names,
     wait,
@@ -110,6 +116,6 @@ async function restartNames(
     ...(specs.length > 0 ? { specs } : {}),
   }
   const { apps } = await askAbout(cli, names, 'app.restart', params, { signal })
-  sayOutcomes(say, apps)
+  sayOutcomes(say, apps, { action: 'restart', words: names })
   return apps
 }

@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 
-import { ask, askStarting, type Cli } from '../cli.ts'
+import { ask, askStarting, type Cli, homeOf } from '../cli.ts'
 import { finish } from '../finish.ts'
 import { sayOutcomes } from '../output/outcomes.ts'
 import { sayFor } from '../output/say.ts'
@@ -34,6 +34,14 @@ export async function runSave(
   say.info('Saving current process list...')
   const saved = await ask(cli, 'state.save', { force })
   if (json) cli.io.out(JSON.stringify(saved))
+  if (saved.apps === 0 && !force) {
+    say.warn(
+      say.asPm2
+        ? 'PM2 is not managing any process, skipping save...'
+        : 'There is no app: what was saved before is kept (--force saves the empty list)',
+    )
+    return
+  }
   say.info(`Successfully saved in ${saved.path}`)
 }
 
@@ -50,6 +58,9 @@ export async function runResurrect(
   const say = await sayFor(options.json ? { ...cli, silent: true } : cli)
   say.info('Resurrecting')
   const { apps } = await askStarting(cli, 'state.resurrect', { wait: options.wait })
+  if (say.asPm2) say.info(`Restoring processes located in ${homeOf(cli).saved}`)
+  for (const { name, outcomes } of say.asPm2 ? apps : [])
+    for (const _ of outcomes) say.info(`Process ${name} restored`)
   sayOutcomes(say, apps)
   await finish(cli, apps, options)
 }

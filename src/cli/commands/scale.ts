@@ -35,12 +35,13 @@ export async function runScale(
   options: ScaleOptions,
 ): Promise<void> {
   const say = await sayFor(options.json ? { ...cli, silent: true } : cli)
-  say.info(`Scaling ${selector} to ${to}`)
+  if (!say.asPm2) say.info(`Scaling ${selector} to ${to}`)
   const timeoutMs = parseTimeout(options.timeout)
   const result = await waiting(cli, { timeoutMs, meanwhile: 'the change goes on' }, (signal) =>
     askAbout(cli, [selector], 'app.scale', { selector, to, wait: options.wait }, { signal }),
   )
   sayOutcomes(say, [result])
+  if (say.asPm2 && result.to > result.from) say.info('Scaling up application')
   say.info(`[${result.name}] ${result.from} → ${result.to} instances`)
   await finish(cli, [result], options)
 }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 
+import { isAsPm2 } from '../../client/as-pm2.ts'
 import { settingKey, settingPairs } from '../../client/setting-key.ts'
 import { splitWords } from '../../config/split-words.ts'
 import { LbmError } from '../../contract/errors.ts'
@@ -59,12 +60,12 @@ async function change(cli: Cli, changes: Record<string, string | null>): Promise
   const say = await sayFor(cli)
   say.info('Setting changed')
   for (const [key, value] of Object.entries(changes)) {
-    if (value !== null && !cli.silent) cli.io.out(setLine(key, maskValue(key, value)))
+    if (value !== null && !cli.silent) cli.io.out(setLine(cli, key, maskValue(key, value)))
   }
 }
 
-function setLine(key: string, value: string): string {
-  return `$ lbm set ${key} ${value}`
+function setLine({ io }: Cli, key: string, value: string): string {
+  return `$ ${isAsPm2(io.env) ? 'pm2' : 'lbm'} set ${key} ${value}`
 }
 
 async function read(cli: Cli): Promise<Settings> {
@@ -104,7 +105,7 @@ async function runGet(
       reveal ? value : maskValue(name, value),
     ])
     if (json) cli.io.out(JSON.stringify(Object.fromEntries(shown), null, 2))
-    else for (const [name, value] of shown) cli.io.out(setLine(name, value))
+    else for (const [name, value] of shown) cli.io.out(setLine(cli, name, value))
     return
   }
   const name = settingKey(key)

@@ -36,6 +36,9 @@ export async function runSignal(
     return
   }
   const say = await sayFor(cli)
+  if (say.asPm2 && !cli.silent)
+    for (const word of words)
+      cli.io.out(`successfully sent signal ${signal} to process name ${word}`)
   for (const { name, id } of signalled) say.info(`[${name}](${id}) ✓ ${signal}`)
   await showList(cli)
 }

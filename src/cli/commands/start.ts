@@ -8,7 +8,7 @@ import { LbmError } from '../../contract/errors.ts'
 import { ask, askStarting, type Cli } from '../cli.ts'
 import { currentFolder } from '../current-folder.ts'
 import { finish } from '../finish.ts'
-import { sayOutcomes } from '../output/outcomes.ts'
+import { sayAction, sayOutcomes } from '../output/outcomes.ts'
 import { type Say, sayFor } from '../output/say.ts'
 import { addAppOptions, addIgnoredOptions, type AppOptions } from '../start-options.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
@@ -138,15 +138,16 @@ async function startOne(
     return await startFile(cli, say, target, { ...options, existing: 'restart' }, signal)
   }
   if (await isKnown(cli, target)) {
-    say.info(`Starting ${target}`)
+    sayAction(say, 'start', [target])
     const { apps } = await ask(
       cli,
       'app.startExisting',
       { selectors: [target], wait: options.wait },
       { signal },
     )
-    sayOutcomes(say, apps)
-    if (apps.every(({ outcomes }) => outcomes.length === 0))
+    sayOutcomes(say, apps, { action: 'start', words: [target] })
+    if (say.asPm2) say.info('Process successfully started')
+    else if (apps.every(({ outcomes }) => outcomes.length === 0))
       say.info(`${target} is running already`)
     return apps
   }

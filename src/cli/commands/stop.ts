@@ -2,7 +2,7 @@ import type { Command } from 'commander'
 
 import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
-import { sayOutcomes } from '../output/outcomes.ts'
+import { sayAction, sayOutcomes } from '../output/outcomes.ts'
 import { sayFor } from '../output/say.ts'
 import { expandSelectors } from '../selectors.ts'
 import { parseTimeout, waiting } from '../waiting.ts'
@@ -53,11 +53,12 @@ export async function runEnd(
 ): Promise<void> {
   const say = await sayFor(options.json ? { ...cli, silent: true } : cli)
   const selectors = await expandSelectors(cli, words, options)
-  say.info(`${method === 'app.stop' ? 'Stopping' : 'Deleting'} ${words.join(' ')}`)
+  const action = method === 'app.stop' ? 'stop' : 'delete'
+  sayAction(say, action, words)
   const timeoutMs = parseTimeout(options.timeout)
   const { apps } = await waiting(cli, { timeoutMs, meanwhile: 'the stop goes on' }, (signal) =>
     askAbout(cli, selectors, method, { selectors }, { signal }),
   )
-  sayOutcomes(say, apps)
+  sayOutcomes(say, apps, { action, words })
   await finish(cli, apps, options)
 }

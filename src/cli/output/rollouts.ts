@@ -1,6 +1,7 @@
 /** What came of a reload. */
 
 import type { ActionOutcome } from '../../client/failures.ts'
+import type { InstanceView } from '../../contract/instance.ts'
 import { sayOutcomes } from './outcomes.ts'
 import type { Say } from './say.ts'
 
@@ -19,4 +20,29 @@ export function sayReloads(say: Say, apps: readonly ActionOutcome[]): void {
       )
     }
   }
+}
+
+/** As PM2 says it: a line an instance. @param views of the instances as they are now, which have the ids */
+export function sayReloadsAsPm2(
+  say: Say,
+  apps: readonly ActionOutcome[],
+  words: readonly string[],
+  views: readonly InstanceView[],
+): void {
+  const isDone = ({ rollout }: ActionOutcome): boolean =>
+    rollout === undefined || rollout.result === 'done'
+  const done = apps.filter(isDone).map(({ app, name, outcomes }) => ({
+    app,
+    name,
+    outcomes:
+      outcomes ??
+      views
+        .filter((view) => view.app === app)
+        .map(({ id, number }) => ({ id, number, result: 'ready' as const })),
+  }))
+  if (done.length > 0) sayOutcomes(say, done, { action: 'reload', words })
+  sayReloads(
+    say,
+    apps.filter((app) => !isDone(app)),
+  )
 }

@@ -9,9 +9,8 @@ export function pm2Error(message: string, cause?: unknown): Error {
 
 export function toPm2Error(error: unknown): unknown {
   if (!isLbmError(error)) return error
-  const missing = /There is no script (.+?)(?:, and PATH .*)?\.$/m.exec(error.message)?.[1]
-  if (error.code === 'SCRIPT_NOT_FOUND' && missing !== undefined)
-    return pm2Error(`Script not found: ${missing}`, error)
+  if (error.code === 'SCRIPT_NOT_FOUND' && error.subject !== undefined)
+    return pm2Error(`Script not found: ${error.subject}`, error)
   return error
 }
 

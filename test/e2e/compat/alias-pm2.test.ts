@@ -8,6 +8,61 @@ import { type ListedInstance, newCli, type Run, startProgram } from '../../helpe
 import { FIXTURES } from '../../helpers/dist.ts'
 import { tempHome } from '../../helpers/temp-home.ts'
 
+/** As PM2 7.0.4 says it of `w`, a program in fork mode that runs. */
+const SAID: [words: string, exitCode: number, lines: unknown[]][] = [
+  ['start worker.cjs --name w', 1, [expect.stringMatching(/^\[PM2\]\[ERROR\] Script already/)]],
+  ['ping', 0, ["{ msg: 'pong' }"]],
+  [
+    'restart w',
+    0,
+    [
+      'Use --update-env to update environment variables',
+      '[PM2] Applying action restartProcessId on app [w](ids: [ 0 ])',
+      '[PM2] [w](0) ✓',
+    ],
+  ],
+  [
+    'reload all',
+    0,
+    ['[PM2] Applying action reloadProcessId on app [all](ids: [ 0 ])', '[PM2] [w](0) ✓'],
+  ],
+  [
+    'start w',
+    0,
+    [
+      '[PM2] Applying action restartProcessId on app [w](ids: [ 0 ])',
+      '[PM2] Process successfully started',
+    ],
+  ],
+  ['scale w 2', 0, ['[PM2] Scaling up application']],
+  ['scale w 2', 1, ['[PM2][ERROR] Nothing to do']],
+  [
+    'stop w',
+    0,
+    [
+      '[PM2] Applying action stopProcessId on app [w](ids: [ 0, 1 ])',
+      '[PM2] [w](0) ✓',
+      '[PM2] [w](1) ✓',
+    ],
+  ],
+  ['restart nosuch', 1, ['[PM2][ERROR] Process or Namespace nosuch not found']],
+  ['stop /nosuch/', 1, ['[PM2][ERROR] No process found']],
+  [
+    'start nosuch.js',
+    1,
+    [expect.stringMatching(/^\[PM2\]\[ERROR\] Script not found: \/.*nosuch\.js$/)],
+  ],
+  [
+    'start nosuch.json',
+    1,
+    [expect.stringMatching(/^\[PM2\]\[ERROR\] File .*nosuch\.json not found$/)],
+  ],
+  ['set mod:key v', 0, ['[PM2] Setting changed', '$ pm2 set mod:key v']],
+  ['reloadLogs', 0, [expect.stringContaining('All logs reloaded')]],
+  ['login', 1, [expect.stringContaining('lbm does not have')]],
+  ['save', 0, ['[PM2] Saving current process list...']],
+]
+
 test('pm2 on request: prefix, exit codes and jlist are PM2’s; PM2_HOME is the home; and it goes again', async () => {
   await using cli = newCli()
   using home = tempHome()
@@ -32,15 +87,21 @@ test('pm2 on request: prefix, exit codes and jlist are PM2’s; PM2_HOME is the 
     expect(app?.pm2_env['PM2_HOME']).toBe(home.paths.root)
     expect(app?.pm2_env).not.toHaveProperty('LBM_AS_PM2')
 
-    const unknown = await pm2('restart', 'nosuch')
-    expect(unknown.exitCode).toBe(1)
-    expect(unknown.stderr).toMatch(/^\[PM2\]\[ERROR\] /)
+    for (const [words, exitCode, lines] of SAID) {
+      const done = await pm2(...words.split(' '))
+      for (const line of lines) expect(done.all.split('\n')).toContainEqual(line)
+      expect({ words, exitCode: done.exitCode }).toEqual({ words, exitCode })
+    }
+    const [again] = JSON.parse((await pm2('jlist')).stdout) as ListedInstance[]
     expect(await pm2('pid', 'nosuch')).toMatchObject({ exitCode: 0, stdout: '\n' })
-    expect((await pm2('pid', 'w')).stdout).toBe(`${app?.pid}\n`)
+    expect((await pm2('pid', 'w')).stdout).toBe(`${again?.pid}\n`)
     expect((await pm2()).exitCode).toBe(1)
     expect((await pm2('nosuchcommand')).exitCode).toBe(1)
     expect((await pm2('delete', 'all')).exitCode).toBe(0)
-    expect((await pm2('kill')).exitCode).toBe(0)
+    expect((await pm2('save')).stderr).toContain('[PM2][WARN] PM2 is not managing any process')
+    expect((await pm2('flush')).exitCode).toBe(0)
+    expect((await pm2('kill')).stdout).toContain('[PM2] [v] PM2 Daemon Stopped')
+    expect((await pm2('reloadLogs')).exitCode).toBe(0)
 
     expect((await cli.ok('alias-pm2', bin, '--remove')).stdout).toContain(`${bin}/pm2 removed`)
     expect(existsSync(join(bin, 'pm2'))).toBe(false)
