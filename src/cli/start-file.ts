@@ -33,6 +33,8 @@ export async function startFile(
   if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
+  // Each would start a daemon where there is none, and they would arrive in any order.
+  if (missing.length > 1) await askStarting(cli, 'daemon.ping', {})
   const started = await inOrderOfNeed(
     missing,
     (spec) => startMissing(cli, say, spec, options, signal),

@@ -200,7 +200,8 @@ describe('a failing release', () => {
       const { 'worker 0': worker, ...untouched } = before
       expect(after).toMatchObject(untouched)
       expect(after['worker 0']).not.toBe(worker)
-      expect((await ask(port)).pid).toBe(after[`api ${(await ask(port)).number}`] ?? 0)
+      const { pid, number } = await ask(port)
+      expect(pid).toBe(after[`api ${number}`] ?? 0)
     },
   )
 

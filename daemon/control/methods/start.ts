@@ -71,9 +71,17 @@ export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 
     return { app: record.key, name: spec.name, outcomes }
   }
 
+  /** Apps of a file are asked for side by side, and their ids are in the order of the file. */
+  let turn: Promise<void> = Promise.resolve()
+  function checkedInTurn(spec: AppSpec): Promise<void> {
+    const checked = checkCron(spec)
+    turn = Promise.allSettled([turn, checked]).then(() => undefined)
+    return turn.then(() => checked)
+  }
+
   return {
     async 'app.start'({ spec, force, wait }) {
-      await checkCron(spec)
+      await checkedInTurn(spec)
       checkNeeds(spec, store.apps(), { mustBeThere: true })
       const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
       const others = store.apps().filter((record) => force || !namesakes.includes(record))
