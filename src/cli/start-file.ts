@@ -27,14 +27,14 @@ export async function startFile(
   signal: AbortSignal,
 ): Promise<ActionOutcome[]> {
   const specs = await loadApps(cli, file, options, say)
-  const known = new Set((await fetchViews(cli)).map(({ name }) => name))
+  // With a daemon from here on: where each app started one, they would arrive in any order.
+  const { instances } = await askStarting(cli, 'app.list', {})
+  const known = new Set(instances.map(({ name }) => name))
   const missing = specs.filter(({ name }) => options.force === true || !known.has(name))
   const present = specs.filter((spec) => !missing.includes(spec))
   if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
-  // Each would start a daemon where there is none, and they would arrive in any order.
-  if (missing.length > 1) await askStarting(cli, 'daemon.ping', {})
   const started = await inOrderOfNeed(
     missing,
     (spec) => startMissing(cli, say, spec, options, signal),
