@@ -72,6 +72,38 @@ test('README: the ecosystem file', { timeout: 60_000 }, async () => {
   expect(await reader.type(withFile)).toContain('[api] ✓ reloaded')
 })
 
+const linesOf = (block: Fence | undefined): string[] =>
+  (block?.text ?? '').split('\n').filter((line) => line !== '')
+
+/** Each line as it stands, with an option that has it print what it would do. */
+function linesWith(option: string, block: Fence | undefined): Fence {
+  const lines = linesOf(block).map((line) =>
+    // The user of the page is not here.
+    line.replace('-u app', '-u nobody').replace(/(?= *#|$)/, ` ${option}`),
+  )
+  return { info: 'sh', text: lines.join('\n') }
+}
+
+test('deploy.md: each command, as a dry run of the file of the page', async () => {
+  await using cli = newCli()
+  const reader = await newReader(cli)
+  const [file, commands] = fencesOf(readPage('docs/deploy.md'))
+  writeFileSync(join(reader.folder, 'ecosystem.config.js'), file?.text ?? '')
+  const printed = await reader.type(linesWith('--dry-run', commands))
+  expect(linesOf(commands).length).toBeGreaterThan(5)
+  expect(printed).toContain('git clone')
+  expect(printed).toContain('npm ci && lbm startOrReload')
+})
+
+test('startup.md: each command prints what it would install', async () => {
+  await using cli = newCli()
+  const reader = await newReader(cli)
+  const [commands] = fencesOf(readPage('docs/startup.md'))
+  const printed = await reader.type(linesWith('--print', commands))
+  expect(printed).toContain('User=nobody')
+  expect(printed).toContain('#!/sbin/openrc-run')
+})
+
 test('npx lbm runs the checkout', { timeout: 120_000 }, async () => {
   // A cache of its own: npx notes there what it runs, and one that was cut off spoils the next.
   using cache = tempHome()

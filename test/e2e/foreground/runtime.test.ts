@@ -178,7 +178,7 @@ test('LBM_HOME given: its commands work meanwhile, a second one is refused, and 
 
 const canUnshare = spawnSync('unshare', ['-pf', '--mount-proc', 'true']).status === 0
 
-test('as PID 1: exit code, signals, and no zombie of processes whose parent has died', async ({
+test('as PID 1: exit code, a drain at SIGTERM, and no zombie of processes whose parent has died', async ({
   skip,
 }) => {
   if (!canUnshare) skip('no PID namespaces here: "unshare -pf --mount-proc true" fails')
@@ -189,6 +189,10 @@ test('as PID 1: exit code, signals, and no zombie of processes whose parent has 
 for (let i = 0; i < 5; i += 1)
   spawn('setsid', ['-f', 'sh', '-c', 'sleep 0.3'], { stdio: 'ignore' })
 process.on('SIGINT', () => setTimeout(() => process.exit(7), 100))
+require('node:http').createServer((request, response) => {
+  console.log('asked')
+  setTimeout(() => response.end('late'), 800)
+}).listen(Number(process.env.PORT))
 setTimeout(() => {
   const { stdout } = spawnSync('ps', ['-eo', 'pid,ppid,stat,args'], { encoding: 'utf8' })
   console.log(stdout)
@@ -196,17 +200,21 @@ setTimeout(() => {
 }, 2000)
 setInterval(() => undefined, 1000)`,
   )
+  const port = await freePort()
   await using program = liveProgram(
     'unshare',
     ['-pf', '--kill-child', '--mount-proc', RUNTIME, script],
-    { env: { LBM_HOME: undefined, TMPDIR: folder } },
+    { env: { LBM_HOME: undefined, TMPDIR: folder, PORT: String(port) } },
   )
   await program.saw(/^listed$/m)
   const table = program.stdout().split('\n')
   expect(table.find((line) => /^\s*1 /.test(line))).toContain('lbm-runtime.sh')
   expect(table.filter((line) => /^\s*\d+\s+\d+\s+Z/.test(line))).toEqual([])
   const children = readFileSync(`/proc/${program.pid}/task/${program.pid}/children`, 'utf8')
+  const answer = fetch(`http://127.0.0.1:${port}/`).then((response) => response.text())
+  await program.saw(/^asked$/m)
   process.kill(Number(children.trim()), 'SIGTERM')
+  expect(await answer).toBe('late')
   expect((await program.ended).code).toBe(7)
 })
 
