@@ -10,7 +10,7 @@ import { currentFolder } from '../current-folder.ts'
 import { type Say, sayFor } from '../output/say.ts'
 import { addAppOptions, addIgnoredOptions } from '../start-options.ts'
 import { collectOnly } from './restart.ts'
-import { type RuntimeOptions, runInForeground, specsOf } from './runtime.ts'
+import { type RuntimeOptions, runInForeground, specsOf, withoutStart } from './runtime.ts'
 
 interface DevOptions extends RuntimeOptions {
   ignore?: string
@@ -55,7 +55,9 @@ async function runDev(cli: Cli, what: readonly string[], options: DevOptions): P
     watch: options.watch ?? [true],
     ...(ignoreWatch === undefined ? {} : { ignoreWatch }),
   }
-  const specs = (await specsOf(cli, what, watching)).map((spec) => forDevelopment(spec, options))
+  const specs = (await specsOf(cli, withoutStart(what), watching)).map((spec) =>
+    forDevelopment(spec, options),
+  )
   await runInForeground(cli, specs, {
     shape: options.raw ? 'raw' : 'prefixed',
     isPrivate: true,

@@ -46,6 +46,11 @@ export function addLogs(program: Command, cli: Cli): void {
     .action((words: string[], options: LogsOptions) => runLogs(cli, words, options))
 }
 
+/** `--attach`: what the apps of a command print from now on, until the process is interrupted. */
+export async function attachTo(cli: Cli, apps: readonly { app: string }[]): Promise<void> {
+  await runLogs(cli, [...new Set(apps.map(({ app }) => app))], { stream: true, lines: '0' })
+}
+
 /** PM2's. */
 const DEFAULT_LINES = 15
 

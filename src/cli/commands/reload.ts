@@ -84,6 +84,7 @@ export async function runReload(
   })
   // PM2 prints no table here, and scripts read the check marks.
   await finish(cli, apps, { json: options.json, table: false })
+  if (options.attach) await (await import('./logs.ts')).attachTo(cli, apps)
 }
 
 async function reloadNames(

@@ -16,6 +16,7 @@ export interface ChangeOptions extends AppOptions {
   env?: string
   only?: string[]
   strict?: boolean
+  attach?: boolean
   json?: boolean
 }
 
@@ -69,6 +70,7 @@ export function addChangeOptions(command: Command): Command {
     .option('--strict', 'ecosystem file: refuse unknown keys')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
+    .option('--attach', 'then show what the apps print; Ctrl-C ends that, not the apps')
     .option('--ci', CI_HELP)
 }
 
@@ -89,6 +91,7 @@ export async function runRestart(
     if (names.length > 0) apps.push(...(await restartNames(cli, say, names, options, signal)))
   })
   await finish(cli, apps, options)
+  if (options.attach) await (await import('./logs.ts')).attachTo(cli, apps)
 }
 
 /** PM2's line has no prefix. */

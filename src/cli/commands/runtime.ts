@@ -67,7 +67,7 @@ async function runRuntime(
   options: RuntimeOptions,
 ): Promise<void> {
   const say = await sayFor(cli)
-  const given = words[0] === 'start' && !existsSync('start') ? words.slice(1) : words
+  const given = withoutStart(words)
   for (const word of given.filter((one) => one.startsWith('-')))
     say.warn(`${word} is unknown here, and left out`)
   if (options.web !== undefined) say.warn('--web is not supported: there is no such API')
@@ -79,6 +79,11 @@ async function runRuntime(
     stays: options.autoExit === false,
     prunes: true,
   })
+}
+
+/** `pm2-runtime start app.js` is `pm2-runtime app.js`, and so is `pm2-dev`'s. */
+export function withoutStart(words: readonly string[]): readonly string[] {
+  return words[0] === 'start' && !existsSync('start') ? words.slice(1) : words
 }
 
 function shapeOf({ json, format, formatted, raw }: RuntimeOptions): LineShape | undefined {

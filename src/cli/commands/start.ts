@@ -25,6 +25,7 @@ export interface StartOptions extends AppOptions {
   strict?: boolean
   foreground?: boolean
   daemon?: boolean
+  attach?: boolean
 }
 
 export function addStart(program: Command, cli: Cli): void {
@@ -54,6 +55,7 @@ export function addStart(program: Command, cli: Cli): void {
       'stay here: output to this terminal, end with the app and its exit code',
     )
     .option('--no-daemon', "the same, under PM2's name")
+    .option('--attach', 'then show what the apps print; Ctrl-C ends that, not the apps')
     .addHelpText(
       'after',
       `
@@ -92,6 +94,7 @@ export async function runStart(
     say.info('Done.')
   })
   await finish(cli, apps, options)
+  if (options.attach) await (await import('./logs.ts')).attachTo(cli, apps)
 }
 
 /** `--watch app.js` reads as "watch app.js": where no script is left, the value was the script. */

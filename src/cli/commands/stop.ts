@@ -1,4 +1,4 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 
 import { askAbout, type Cli } from '../cli.ts'
 import { finish } from '../finish.ts'
@@ -24,6 +24,8 @@ export function addStop(program: Command, cli: Cli): void {
     .option('--env <name>', 'ecosystem file: where the name of the app ends in it')
     .option('--timeout <time>', 'give up waiting after 30 (seconds) or 2m, exit 3')
     .option('--json', 'print what came of it as one JSON document')
+    // PM2 stops watching only where it is told to; here a stopped app is not watched.
+    .addOption(new Option('--watch').hideHelp())
     .addHelpText(
       'after',
       '\nExamples:\n  $ lbm stop api\n  $ lbm stop 0 1\n  $ lbm stop all\n  $ lbm stop "/^worker-/"',

@@ -47,6 +47,23 @@ test('attach: its output here, what is typed to it, until the input ends', async
   expect(program.stdout()).toMatch(/^line last$/m)
 })
 
+test('restart --attach: then what the app prints; an end of that is none of the app', async () => {
+  await using cli = newCli()
+  await cli.ok('start', TALKING, '-n', 'talk')
+  const [{ pid } = { pid: 0 }] = await cli.jlist()
+  await using program = liveProgram(process.execPath, [LBM, 'restart', 'talk', '--attach'], {
+    env: { LBM_HOME: cli.home.root },
+  })
+  // When it listens cannot be seen: said again until it is heard.
+  const saying = setInterval(() => void cli.lbm('send', '0', 'hello'), 500)
+  await program.saw(/^0\|talk \| line hello$/m).finally(() => clearInterval(saying))
+  program.child.kill('SIGINT')
+  await program.ended
+  const [after] = await cli.jlist()
+  expect(after?.pm2_env.status).toBe('online')
+  expect(after?.pid).not.toBe(pid)
+})
+
 test('report: versions, the list and the log; with and without a daemon', async () => {
   await using cli = newCli()
   expect((await cli.ok('report')).stdout).toMatch(/running +false/)

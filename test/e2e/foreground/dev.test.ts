@@ -16,7 +16,7 @@ test('lbm dev: a change starts the app again, a crash waits for the next change,
   try {
     await using program = liveProgram(
       process.execPath,
-      [join(DIST, '../bin/lbm.js'), 'dev', script, '--post-exec', "echo 'after it'"],
+      [join(DIST, '../bin/lbm.js'), 'dev', 'start', script, '--post-exec', "echo 'after it'"],
       { cwd: folder, env: { LBM_HOME: undefined, TMPDIR: join(folder, '..') } },
     )
     await program.saw(/^0\|app \| one$/m)
