@@ -1,10 +1,11 @@
+import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
 import { ask, askAll } from '../helpers/ask.ts'
-import { newCli } from '../helpers/cli.ts'
+import { type ListedInstance, newCli, type Run } from '../helpers/cli.ts'
 import { FIXTURES } from '../helpers/dist.ts'
 import { freePort } from '../helpers/free-port.ts'
 import { NODES } from '../helpers/nodes.ts'
@@ -41,6 +42,33 @@ describe.each(NODES)('instances on %s', (_name, node) => {
     expect(listed?.pm2_env.exec_mode).toBe('fork_mode')
   })
 })
+
+const CAN_TYPESCRIPT = /^(?:22\.(?:1[89]|[2-9]\d)|23\.(?:[6-9]|\d\d)|2[4-9])/
+
+test.each(NODES)(
+  'TypeScript on %s: runs in both modes, or is refused by a sentence',
+  async (_name, node) => {
+    await using cli = newCli({ node })
+    const version = execFileSync(node, ['-p', 'process.versions.node'], { encoding: 'utf8' })
+    const [one, two] = [await freePort(), await freePort()]
+    const start = (port: number, ...words: string[]): Promise<Run> =>
+      cli.lbm('start', app('http.ts'), '--json', ...words, { env: { PORT: String(port) } })
+    const fork = await start(one, '-n', 'fork')
+    if (!CAN_TYPESCRIPT.test(version)) {
+      expect(fork.exitCode).toBe(1)
+      expect(fork.stderr).toMatch(
+        /cannot run .*http\.ts: TypeScript runs by itself from Node 22\.18/,
+      )
+      return
+    }
+    expect((await start(two, '-n', 'cluster', '-i', '2')).exitCode).toBe(0)
+    const pidsOf = (name: string, list: ListedInstance[]): Set<number> =>
+      new Set(list.filter((instance) => instance.name === name).map(({ pid }) => pid))
+    const listed = await cli.jlist()
+    expect(await askAll(one, 1)).toEqual(pidsOf('fork', listed))
+    expect(await askAll(two, 2)).toEqual(pidsOf('cluster', listed))
+  },
+)
 
 describe.each([
   ['fork', []],

@@ -1,12 +1,12 @@
 /** Ecosystem files as a user has them: one meaning in each language, and what is wrong told with its place. */
 
-import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
-import { afterAll, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
 
-import { type ListedInstance, newCli, type Run } from '../../helpers/cli.ts'
+import { type Cli, type ListedInstance, newCli, type Run } from '../../helpers/cli.ts'
 import { FIXTURES } from '../../helpers/dist.ts'
 import { NODES } from '../../helpers/nodes.ts'
 import { RUN_FOLDER } from '../../helpers/temp-home.ts'
@@ -91,6 +91,12 @@ test.each([NODES[0], NODES.at(-1)].filter((node) => node !== undefined))(
 )
 
 describe('what is wrong is told with its place, and nothing is started', () => {
+  let cli: Cli
+  beforeAll(() => {
+    cli = newCli({ cwd: folder })
+  })
+  afterAll(() => cli[Symbol.asyncDispose]())
+
   const app = (keys: Record<string, unknown>): string =>
     `module.exports = ${JSON.stringify({
       apps: [
@@ -215,7 +221,6 @@ describe('what is wrong is told with its place, and nothing is started', () => {
   test.each(Object.entries(CASES))(
     '%s',
     async (_name, { file = 'wrong.config.cjs', text, words = [], says, exitCode }) => {
-      await using cli = newCli({ cwd: folder })
       if (text !== '') writeFileSync(join(folder, file), text)
       const runs: Run[] = await Promise.all(
         ['start', 'apply'].map((command) => cli.lbm(command, file, ...words)),
@@ -225,7 +230,8 @@ describe('what is wrong is told with its place, and nothing is started', () => {
         expect(run.stderr).not.toMatch(/^ {4}at |bug in lbm/m)
         expect(run.exitCode).toBe(exitCode)
       }
-      expect((await cli.lbm('jlist')).stdout).toBe('[]')
+      // Not even a daemon.
+      expect(existsSync(cli.home.socket)).toBe(false)
     },
   )
 })
