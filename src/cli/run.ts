@@ -1,5 +1,6 @@
 /** From the arguments to an exit code. The commands typed all day are chosen by hand, before commander is loaded. */
 
+import { isAsPm2 } from '../client/as-pm2.ts'
 import type { Cli } from './cli.ts'
 import { runJlist } from './commands/jlist.ts'
 import { runList } from './commands/list.ts'
@@ -15,7 +16,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
     const cli: Cli = {
       io,
       passthrough,
-      silent: own.includes('-s') || own.includes('--silent') || io.env['LBM_SILENT'] !== undefined,
+      silent: own.includes('-s') || own.includes('--silent') || isSilenced(io.env),
       miniList: own.includes('-m') || own.includes('--mini-list'),
     }
     const hot = hotCommand(cli, own)
@@ -31,6 +32,10 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
   } catch (error) {
     return reportError(io, error)
   }
+}
+
+function isSilenced(env: NodeJS.ProcessEnv): boolean {
+  return env['LBM_SILENT'] !== undefined || (isAsPm2(env) && env['PM2_SILENT'] !== undefined)
 }
 
 /** What stands behind the first `--` belongs to the app. */

@@ -40,7 +40,7 @@ export interface AppOptions {
   cron?: string
   cronRestart?: string
   cronTimezone?: string
-  watch?: (string | true)[]
+  watch?: (string | true)[] | false
   ignoreWatch?: string[]
   watchDelay?: string
   ext?: string
@@ -145,6 +145,7 @@ export function addAppOptions(command: Command): Command {
       'restart when files change, below the working directory or this path (repeatable)',
       collectValues,
     )
+    .option('--no-watch', 'watch no more')
     .option(
       '--ignore-watch <patterns>',
       'paths or globs not to watch (repeatable, or with spaces)',

@@ -73,7 +73,10 @@ export function definitionOf(options: GivenOptions): Record<string, unknown> {
   return {
     ...definition,
     ...(nodeArgs === undefined ? {} : { interpreter_args: nodeArgs }),
-    ...listKey('watch', options['watch'], (paths) => (paths.includes(true) ? true : paths)),
+    ...(options['watch'] === false ? { watch: false } : {}),
+    ...listKey('watch', options['watch'] || undefined, (paths) =>
+      paths.includes(true) ? true : paths,
+    ),
     ...listKey('filter_env', options['filterEnv'], (names) =>
       names.includes(true) ? true : names,
     ),

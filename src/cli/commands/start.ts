@@ -103,11 +103,12 @@ function withoutSwallowed(
   options: StartOptions,
 ): { targets: readonly string[]; options: StartOptions } {
   if (what.length > 0) return { targets: what, options }
-  const last = options.watch?.at(-1)
+  const watch = options.watch || []
+  const last = watch.at(-1)
   if (typeof last === 'string' && existsSync(last)) {
     return {
       targets: [last],
-      options: { ...options, watch: [...(options.watch ?? []).slice(0, -1), true] },
+      options: { ...options, watch: [...watch.slice(0, -1), true] },
     }
   }
   if (typeof options.log === 'string' && existsSync(options.log)) {

@@ -87,6 +87,8 @@ test('pm2 on request: prefix, exit codes and jlist are PM2’s; PM2_HOME is the 
     expect(app?.pm2_env['PM2_HOME']).toBe(home.paths.root)
     expect(app?.pm2_env).not.toHaveProperty('LBM_AS_PM2')
 
+    const silenced = startProgram(join(bin, 'pm2'), ['list'], { env: { ...env, PM2_SILENT: 'x' } })
+    expect((await silenced.done).all).toBe('')
     for (const [words, exitCode, lines] of SAID) {
       const done = await pm2(...words.split(' '))
       for (const line of lines) expect(done.all.split('\n')).toContainEqual(line)

@@ -261,6 +261,7 @@ describe('options of the command line', () => {
       { name: 'x', namespace: 'y' },
       { name: 'x', namespace: 'y' },
     ],
+    [{ watch: false }, { watch: undefined }],
     [{ watch: [true] }, { watch: { paths: [folder] } }],
     [{ watch: ['sub', 'lib'] }, { watch: { paths: [join(folder, 'sub'), join(folder, 'lib')] } }],
     [{ watch: [true], watchDelay: '4' }, { watch: { delayMs: 4000 } }],
