@@ -20,6 +20,7 @@ import { createRequests } from './requests.ts'
 import { claimOwnCalls } from './self-calls.ts'
 import { type Servers, watchServers } from './servers.ts'
 import { acceptFromSlots } from './slots.ts'
+import { awaitChoice } from './spare.ts'
 import { makeOutputBlocking } from './stdio.ts'
 import { followTicketKeys } from './ticket-keys.ts'
 import { hideFromChildren } from './traces.ts'
@@ -54,6 +55,7 @@ function start(config: AgentConfig): void {
   reportFaults(channel)
   reportWhenLoaded(channel)
   const renounce = followLeadership(channel)
+  awaitChoice(channel)
   const lookAtChannel = stopWhenOrphaned(config, drain, renounce)
   reportLoad(channel, servers, counts, config.reportMs, lookAtChannel)
 }

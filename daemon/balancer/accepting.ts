@@ -69,7 +69,11 @@ export function createAccepting({
   function isFirst(state: MemberState, listener: Listener): boolean {
     const isHelpless = mode === 'fork' || listener.handle === undefined
     return (
-      isHelpless && !listener.hasPredecessor && !state.wasInRotation && !isAcceptedFrom(listener)
+      isHelpless &&
+      !listener.hasPredecessor &&
+      !state.isSpare &&
+      !state.wasInRotation &&
+      !isAcceptedFrom(listener)
     )
   }
 
@@ -94,7 +98,9 @@ export function createAccepting({
   /** Sockets of the instances' own: one becomes the supervisor's, the others go. */
   function collectSocket(listener: Listener): void {
     if (listener.awaited !== undefined) return
-    const holders = [...listener.holders].flatMap((id) => members.get(id) ?? [])
+    const holders = [...listener.holders]
+      .flatMap((id) => members.get(id) ?? [])
+      .filter(({ isSpare }) => !isSpare)
     const giver = holders.find((state) => state.accepting.has(listener.key)) ?? holders[0]
     if (giver === undefined) return
     listener.awaited = giver.id

@@ -150,6 +150,10 @@ export function createBalancer(options: BalancerOptions): Balancer {
       listening.rotationChanged(state)
       dispatcher.resume()
     },
+    enlist(memberId, number) {
+      const state = members.get(memberId)
+      if (state !== undefined) Object.assign(state, { number, isSpare: false })
+    },
     detach(memberId) {
       const state = members.get(memberId)
       if (state === undefined) return

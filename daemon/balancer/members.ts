@@ -17,7 +17,8 @@ const PATIENCE_MS = 300
 export interface MemberState extends Candidate {
   readonly member: Member
   readonly id: number
-  readonly number: number
+  number: number
+  isSpare: boolean
   connections: number
   loopUtilisation: number
   loopDelayMs: number
@@ -53,6 +54,7 @@ export function createMember(member: Member, nowMs: Monotonic): MemberState {
     member,
     id: member.id,
     number: member.number,
+    isSpare: member.isSpare === true,
     connections: 0,
     loopUtilisation: 0,
     loopDelayMs: 0,

@@ -14,6 +14,8 @@ export interface Member {
   id: number
   /** Instance number, 0 … N−1: key of `weighted` and of rendezvous hashing. */
   number: number
+  /** It waits to take a number: it listens, and accepts nothing before `enlist`. */
+  isSpare?: boolean
   /** Sends over the IPC channel: `linkToAgent(child)`. `done` is called when it could not be sent. */
   send(message: ToAgent, handle?: NativeHandle, done?: (error: Error | null) => void): void
 }
@@ -52,6 +54,8 @@ export interface Balancer {
   /** What concerns listening, connections and load; anything else is ignored. `handle` came beside the message. */
   receive(memberId: number, message: FromAgent, handle?: NativeHandle): void
   setInRotation(memberId: number, inRotation: boolean): void
+  /** A spare takes a number. */
+  enlist(memberId: number, number: number): void
   /** The process or its channel is gone: what it had not acknowledged goes to others. */
   detach(memberId: number): void
   /** Changes the policy while connections come in. */

@@ -15,6 +15,7 @@ import type { LogFilesRegistry } from './logs/log-files-registry.ts'
 import type { LogPipes } from './logs/log-pipe.ts'
 import type { LogSink } from './logs/log-sink.ts'
 import type { ReloadRequest } from './rollout/reloads.ts'
+import type { SpareProcess } from './spares/spare-process.ts'
 
 export interface HostDeps {
   clock: Clock
@@ -46,6 +47,8 @@ export interface AppHost {
   reports(): InstanceReport[]
   /** Every runner, those beside the serving ones too. */
   runners(): Runner[]
+  /** Processes that wait to take a number. */
+  spares(): SpareProcess[]
   /** Takes a new definition and new slots; what runs goes on as it was started. */
   put(record: AppRecord, known: readonly InstanceReport[]): void
   start(

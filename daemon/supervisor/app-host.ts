@@ -17,6 +17,9 @@ import { createReloads } from './rollout/reloads.ts'
 import { slotMaker } from './slot-maker.ts'
 import { isAtRest, type Slot } from './slot.ts'
 import { createSlots } from './slots/slots.ts'
+import type { SpareProcess } from './spares/spare-process.ts'
+import { createHostSpares } from './spares/spares-of-host.ts'
+import { isSameProgram } from './spares/spares.ts'
 
 export function createAppHost(
   first: AppRecord,
@@ -31,8 +34,8 @@ export function createAppHost(
   /** Ids of those that are on their way out. */
   const removing = new Set<number>()
   const allRunners = (): Runner[] => [...slots.values()].flatMap((slot) => slot.runners())
-  const ofMember = (memberId: number): Runner | undefined =>
-    allRunners().find((runner) => runner.memberId() === memberId)
+  const ofMember = (memberId: number): Runner | SpareProcess | undefined =>
+    allRunners().find((runner) => runner.memberId() === memberId) ?? spares.ofMember(memberId)
 
   const inner = createBalancer({
     mode: record.spec.mode,
@@ -79,6 +82,19 @@ export function createAppHost(
     },
   })
 
+  const spares = createHostSpares({
+    deps,
+    record: () => record,
+    slots,
+    balancer,
+    reloads,
+    changed() {
+      // Each tells of them.
+      for (const slot of slots.values()) deps.changed(slot.current().report())
+      deps.processesChanged()
+    },
+  })
+
   const leaders = createLeaders({
     isWanted: () => record.spec.leader && elects,
     runners: allRunners,
@@ -108,12 +124,14 @@ export function createAppHost(
     balancer,
     wellRuns,
     leaders,
+    spares,
     on: {
       replace: replaceServing,
       changed(report) {
         reloads.servingChanged(report)
         deps.changed(report)
         leaders.update()
+        spares.update()
         releaseWhenAtRest()
       },
       risingChanged(report) {
@@ -123,6 +141,7 @@ export function createAppHost(
       othersChanged() {
         deps.processesChanged()
         leaders.update()
+        spares.update()
         releaseWhenAtRest()
       },
     },
@@ -162,7 +181,9 @@ export function createAppHost(
   const runner = (id: number): Runner => slotOf(id).current()
 
   function put(next: AppRecord, knownReports: readonly InstanceReport[]): void {
+    const isOther = !isSameProgram(record.spec, next.spec) || !hasSameSlots(record, next)
     record = { ...next, listens: next.listens || record.listens }
+    if (isOther) void spares.renew()
     for (const slot of record.slots) {
       const existing = slots.get(slot.id)
       const { id } = slot
@@ -172,6 +193,7 @@ export function createAppHost(
     }
     balancer.setSpec(record.spec.balance)
     addresses.update()
+    spares.update()
     endForgotten()
   }
 
@@ -185,16 +207,18 @@ export function createAppHost(
     )
   }
 
-  const { start, stop, restart } = createCommands({
+  const { start, stop, restart, reload } = createCommands({
     record: () => record,
     slots,
     runner,
     reloads,
     balancer,
+    spares,
   })
 
   async function remove(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
     for (const id of ids) removing.add(id)
+    void spares.renew()
     const outcomes = await stop(ids, by)
     await Promise.all(
       ids.map(async (id) => {
@@ -215,11 +239,12 @@ export function createAppHost(
     record: () => record,
     reports: () => [...slots.values()].map((slot) => slot.current().report()),
     runners: allRunners,
+    spares: spares.processes,
     put,
     start,
     stop,
     restart,
-    reload: reloads.reload,
+    reload,
     abortReload: reloads.abort,
     remove,
     runner,
@@ -238,10 +263,18 @@ export function createAppHost(
     },
     async close(by) {
       if (by === 'upgrade') addresses.leaveFiles()
+      const gone = spares.close()
       const outcomes = await remove([...slots.keys()], by)
+      await gone
       balancer.release()
       if (by === 'command') await wellRuns.forget()
       return outcomes
     },
   }
+}
+
+function hasSameSlots(a: AppRecord, b: AppRecord): boolean {
+  const numbers = ({ slots }: AppRecord): string =>
+    slots.map(({ id, number }) => `${id}:${number}`).join()
+  return numbers(a) === numbers(b)
 }

@@ -8,6 +8,7 @@ import type { AppHost } from './app-host-port.ts'
 import type { Runner } from './instance/runner-port.ts'
 import type { Reloads } from './rollout/reloads.ts'
 import { isAtRest, type Slot } from './slot.ts'
+import type { HostSpares } from './spares/spares-of-host.ts'
 
 export interface CommandsOptions {
   record: () => AppRecord
@@ -16,12 +17,14 @@ export interface CommandsOptions {
   runner: (id: number) => Runner
   reloads: Reloads
   balancer: Balancer
+  /** None is of before a command, or begins in the midst of one. */
+  spares: Pick<HostSpares, 'renew' | 'during'>
 }
 
-export type Commands = Pick<AppHost, 'start' | 'stop' | 'restart'>
+export type Commands = Pick<AppHost, 'start' | 'stop' | 'restart' | 'reload'>
 
 export function createCommands(options: CommandsOptions): Commands {
-  const { record, slots, runner, reloads, balancer } = options
+  const { record, slots, runner, reloads, balancer, spares } = options
 
   async function start(
     ids: readonly number[],
@@ -30,7 +33,7 @@ export function createCommands(options: CommandsOptions): Commands {
     const failFast = wait && rollBack
     const pending = ids.map((id) => commanded(runner(id), { type: 'start', failFast }))
     if (!wait) return ids.map((id) => ({ id, number: runner(id).number, result: 'started' }))
-    if (failFast) await stopUnlessAllCameUp(ids, pending)
+    if (failFast) await spares.during(stopUnlessAllCameUp(ids, pending))
     return Promise.all(pending)
   }
 
@@ -56,16 +59,20 @@ export function createCommands(options: CommandsOptions): Commands {
     const chosen = new Set(ids)
     const pending = ids.map((id) => commanded(runner(id), { type: 'stop', by }))
     // Nobody is left to take a connection: refuse new ones now instead of letting them wait.
-    if ([...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current())))
-      balancer.release()
-    return Promise.all(pending)
+    const isLast = [...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current()))
+    if (isLast) balancer.release()
+    const gone = isLast ? spares.renew() : undefined
+    const outcomes = await spares.during(Promise.all(pending))
+    await gone
+    return outcomes
   }
 
   async function restart(
     ids: readonly number[],
     { by, wait, rolling }: { by: Requester; wait: boolean; rolling: boolean },
   ): Promise<InstanceOutcome[]> {
-    const outcomes = rolling ? restartRolling(ids, by) : restartInPlace(ids, by)
+    void spares.renew()
+    const outcomes = spares.during(rolling ? restartRolling(ids, by) : restartInPlace(ids, by))
     if (wait) return outcomes
     return ids.map((id) => ({ id, number: runner(id).number, result: 'started' }))
   }
@@ -95,7 +102,15 @@ export function createCommands(options: CommandsOptions): Commands {
     return outcomes
   }
 
-  return { start, stop, restart }
+  return {
+    start,
+    stop,
+    restart,
+    reload(request) {
+      void spares.renew()
+      return spares.during(reloads.reload(request))
+    },
+  }
 }
 
 /** Listens for the outcome before the event is sent: a settled one may come at once. */

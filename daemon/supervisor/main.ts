@@ -23,7 +23,7 @@ import { createNotifyHub } from './health/notify/notify-hub.ts'
 import { createHooks } from './hooks/hooks.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
-import { allReports, supervisorMethods } from './methods.ts'
+import { allOwned, supervisorMethods } from './methods.ts'
 import { claimName, type OwnershipFile, ownershipFile } from './ownership-file.ts'
 import { handOver } from './takeover/hand-over.ts'
 import { takeOver } from './takeover/take-over.ts'
@@ -72,7 +72,7 @@ async function main(): Promise<void> {
     name: N,
     params: SupervisorNotifications[N],
   ): void => server?.broadcast(name, params)
-  const recordProcesses = (): void => ownership?.update(allReports(hosts))
+  const recordProcesses = (): void => ownership?.update(allOwned(hosts))
 
   let memberId = 0
   const deps: HostDeps = {

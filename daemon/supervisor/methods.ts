@@ -1,12 +1,13 @@
 /** What a supervisor serves to the daemon. */
 
 import { LbmError } from '../../src/contract/errors.ts'
-import type { InstanceState } from '../../src/contract/instance.ts'
 import type { Implementation } from '../../src/contract/rpc.ts'
 import type { SupervisorApi } from '../../src/contract/supervisor.ts'
 import type { AppHost, HostDeps } from './app-host-port.ts'
 import { createAppHost } from './app-host.ts'
 import type { AppMessages } from './app-messages.ts'
+import type { OwnedInstance } from './ownership-file.ts'
+import { NO_ID } from './spares/spare-process.ts'
 
 export interface MethodsOptions {
   id: string
@@ -127,7 +128,17 @@ async function each(
   return [...new Set(files.flat())]
 }
 
-/** Every process of every app, those beside the serving ones too. */
-export function allReports(hosts: ReadonlyMap<string, AppHost>): InstanceState[] {
-  return [...hosts.values()].flatMap((app) => app.runners().map((runner) => runner.report()))
+/** Every process of every app, those beside the serving ones and those that only wait too. */
+export function allOwned(hosts: ReadonlyMap<string, AppHost>): OwnedInstance[] {
+  return [...hosts.values()].flatMap((app) => [
+    ...app.runners().map((runner) => runner.report()),
+    ...app.spares().map(({ process: { child } }) => ({
+      app: app.key,
+      id: NO_ID,
+      pid: child.pid,
+      pidStart: child.pidStart,
+      restarts: 0,
+      unstableRestarts: 0,
+    })),
+  ])
 }

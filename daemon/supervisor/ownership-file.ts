@@ -23,7 +23,7 @@ export interface Ownership {
 /** Disposing it leaves the file, to a successor. */
 export interface OwnershipFile extends Disposable {
   /** Writes only when a process came or went. */
-  update(reports: readonly InstanceState[]): void
+  update(owned: readonly OwnedInstance[]): void
   remove(): void
 }
 
@@ -33,6 +33,8 @@ export interface OwnershipFileOptions extends Omit<Ownership, 'instances'> {
 }
 
 const RETRY_MS = 1000
+/** A process that is gone is no hurry: whoever reads the file looks whether it is there. */
+const GONE_MS = 50
 
 /** @returns false when another process has the name, or it cannot be had */
 export function claimName(path: string): boolean {
@@ -68,33 +70,43 @@ export function ownershipFile(
 ): OwnershipFile {
   let written = ''
   let wanted = ''
-  let retry: Disposable | undefined
+  let pids: readonly number[] = []
+  let recorded = new Set<number>()
+  let later: { timer: Disposable; hasFailed: boolean } | undefined
 
   function write(): void {
-    retry?.[Symbol.dispose]()
-    retry = undefined
+    later?.timer[Symbol.dispose]()
+    later = undefined
     if (wanted === written) return
     const temporary = `${path}.${self.pid}`
     try {
       writeFileSync(temporary, `${wanted}\n`, { mode: 0o600 })
       renameSync(temporary, path)
       written = wanted
+      recorded = new Set(pids)
     } catch (error) {
       onFailed((error as Error).message)
-      retry = clock.at(after(clock.now(), RETRY_MS), write)
+      writeIn(RETRY_MS, true)
     }
+  }
+
+  function writeIn(ms: number, hasFailed: boolean): void {
+    later ??= { timer: clock.at(after(clock.now(), ms), write), hasFailed }
   }
 
   function put(instances: Ownership['instances']): void {
     wanted = JSON.stringify({ ...self, instances })
-    if (wanted !== written && retry === undefined) write()
+    pids = instances.map(({ pid }) => pid)
+    if (wanted === written || later?.hasFailed === true) return
+    if (pids.length === 0 || pids.some((pid) => !recorded.has(pid))) write()
+    else writeIn(GONE_MS, false)
   }
 
   put([])
   return {
-    update(reports) {
+    update(owned) {
       put(
-        reports
+        owned
           .filter(({ pid }) => pid !== 0)
           .map(({ app, id, pid, pidStart, restarts, unstableRestarts }) => ({
             app,
@@ -107,9 +119,9 @@ export function ownershipFile(
       )
     },
     remove() {
-      retry?.[Symbol.dispose]()
+      later?.timer[Symbol.dispose]()
       rmSync(path, { force: true })
     },
-    [Symbol.dispose]: () => retry?.[Symbol.dispose](),
+    [Symbol.dispose]: () => later?.timer[Symbol.dispose](),
   }
 }

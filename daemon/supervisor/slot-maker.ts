@@ -16,6 +16,7 @@ export interface SlotMakerOptions {
   balancer: Balancer
   wellRuns: WellRuns
   leaders: RunnerOptions['leaders']
+  spares: RunnerOptions['spares']
   on: Pick<SlotOptions, 'replace' | 'changed' | 'risingChanged' | 'othersChanged'>
 }
 
@@ -25,6 +26,7 @@ export function slotMaker({
   balancer,
   wellRuns,
   leaders,
+  spares,
   on,
 }: SlotMakerOptions): (slot: SlotRecord, known: InstanceReport | undefined) => Slot {
   const { agentPath, shell, pipes, clock, random, nextMemberId, oom, notify, home, hooks } = deps
@@ -42,6 +44,7 @@ export function slotMaker({
     wellRuns,
     notify,
     leaders,
+    spares,
     reportsDir: home.reportsDir,
     emit(event) {
       deps.emit(event)

@@ -21,6 +21,7 @@ export type RunnerBasics = Omit<
   | 'listens'
   | 'known'
   | 'inService'
+  | 'isUrgent'
   | 'sinks'
   | 'pidFileOf'
   | 'deaths'
@@ -57,8 +58,12 @@ export interface Slot {
   /** Every runner that may have a process. */
   runners(): Runner[]
   adopt(change: { spec?: AppSpec; listens?: boolean; number?: number }): void
-  /** Starts a new one beside the serving one. */
-  startRising(spec: AppSpec, generation: number): Promise<InstanceOutcome>
+  /** Starts a new one beside the serving one; where it is urgent, a spare will do. */
+  startRising(
+    spec: AppSpec,
+    generation: number,
+    how: { isUrgent: boolean },
+  ): Promise<InstanceOutcome>
   rising(): Runner | undefined
   /** The new one takes the number. The old one is drained, with `why` on record, or kept out of rotation. */
   promote(keepOld: boolean, why: Why): void
@@ -89,7 +94,7 @@ export function createSlot(options: SlotOptions): Slot {
   const leaving = new Set<Runner>()
 
   function makeRunner(
-    how: Pick<RunnerOptions, 'spec' | 'generation' | 'known' | 'inService'>,
+    how: Pick<RunnerOptions, 'spec' | 'generation' | 'known' | 'inService' | 'isUrgent'>,
   ): Runner {
     const runner: Runner = createRunner({
       ...basics,
@@ -134,13 +139,14 @@ export function createSlot(options: SlotOptions): Slot {
       number = change.number ?? number
       for (const runner of [current, rising, kept]) runner?.adopt(change)
     },
-    startRising(newSpec, generation) {
+    startRising(newSpec, generation, { isUrgent }) {
       const before = current.report()
       rising = makeRunner({
         spec: newSpec,
         generation,
         known: { ...before, restarts: before.restarts + 1 },
         inService: false,
+        isUrgent,
       })
       // Asked for before: a spawn may fail at once.
       const outcome = rising.nextOutcome()

@@ -58,6 +58,7 @@ export interface AppOptions {
   stickyQuery?: string
   readiness?: string
   maxSurge?: string
+  spare?: string
   slots?: string | true
 }
 
@@ -105,6 +106,10 @@ export function addAppOptions(command: Command): Command {
     .option('--sticky-header <name>', 'sticky: by this header')
     .option('--sticky-query <name>', 'sticky: by this part of the query')
     .option('--max-surge <n>', 'new instances that a reload starts at once')
+    .option(
+      '--spare <n>',
+      'preloaded processes that wait to take the place of an instance that dies (cluster mode)',
+    )
     .option(
       '--slots [base]',
       'a stable address an instance for a proxy in front: ports from this one on, or a folder of sockets',

@@ -162,6 +162,7 @@ function ownFacts(
     phase: view.phase,
     watching: view.watching,
     ...(view.leader === undefined ? {} : { leader: view.leader }),
+    ...(view.spares === undefined ? {} : { spares: view.spares }),
     listening: view.listening,
     quick_deaths: view.quickDeaths,
     notes: view.notes,

@@ -9,6 +9,7 @@ import { LbmError } from '../contract/errors.ts'
 import { reusePortProblem } from '../contract/reuse-port.ts'
 import { resolveRunAs } from './accounts.ts'
 import { appName } from './app-name.ts'
+import { checkSpare } from './check-spare.ts'
 import { cpuCount, resolveInstances } from './cpu-count.ts'
 import { buildEnvironment } from './environment.ts'
 import { packageVersion } from './package-version.ts'
@@ -68,6 +69,7 @@ export function buildSpec(app: CheckedApp, context: SpecContext): SpecResult {
     })
   }
   const { mode, warnings: modeWarnings } = modeOf(app, found)
+  checkSpare(app, { runtime, mode })
   const logs = logSpec(app, cwd, context.env)
   const balance = balanceSpec(app.balance)
   if (balance.policy === 'reuseport' && mode === 'cluster') {

@@ -57,6 +57,7 @@ const PLAIN_KEYS = [
   'gid',
   'readiness',
   'max_surge',
+  'spare',
 ] as const
 
 export function definitionOf(options: GivenOptions): Record<string, unknown> {

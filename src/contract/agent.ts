@@ -125,5 +125,7 @@ export type ToAgent = { cmd: typeof AGENT_COMMAND } & (
   | { act: 'ticket-keys'; ticketKeys: string }
   /** It leads from now on, or does not any more; the latter is answered by `renounced`. */
   | { act: 'leader'; leader: boolean }
+  /** A spare: it takes this number. `env`: what its environment says differently from now on. */
+  | { act: 'chosen'; id: number; number: number; env: Record<string, string> }
   | { act: 'drain'; idleMs: number; timeoutMs: number }
 )

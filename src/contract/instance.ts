@@ -130,12 +130,20 @@ export interface InstanceState {
   lastExit?: ExitReason
   /** The last ends of this number, whoever asked for them, newest first; at most `MAX_DEATHS`. */
   deaths?: ExitReason[]
+  /** Of an app with `spare`: those that it has, the same for each of its instances. */
+  spares?: SpareView[]
   /** Short remarks for `describe`: "listens nowhere", "crash loop: next try in 3 s". */
   notes: string[]
   balance?: InstanceBalance
   /** Registered by @pm2/io-style apps. */
   axmActions: { action_name: string; action_type?: string; arity?: number }[]
   axmMonitor: Record<string, unknown>
+}
+
+/** A process that waits to take the number of one that dies. */
+export interface SpareView {
+  pid: number
+  phase: 'starting' | 'ready' | 'ending'
 }
 
 export interface InstanceBalance {

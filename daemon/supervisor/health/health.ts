@@ -192,8 +192,9 @@ export function createHealth(options: HealthOptions): Health {
       if (notification.ready) probes.saidReady()
     },
     becameReady() {
+      // A spare is ready long before it is chosen.
+      if (phase === 'starting') readyAfterMs = clock.now() - bornMs
       phase = 'ready'
-      readyAfterMs = clock.now() - bornMs
       probes.becameReady()
       rotation.tell()
     },

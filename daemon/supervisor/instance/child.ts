@@ -21,6 +21,8 @@ import { type Command, type Spawned, spawnInstance } from './spawn.ts'
 
 /** A tree that is being ended is looked at this often until nothing of it is left. */
 const TREE_POLL_MS = 50
+/** To look for them takes as long as a spare takes to answer, and less than any other replacement takes to boot. */
+const STRAGGLERS_MS = 20
 
 export interface ChildEvents {
   agent: (message: FromAgent, handle: NativeHandle | undefined) => void
@@ -118,7 +120,7 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
     // A crash: what it leaves behind would hold its ports. The group at once, stragglers of the session after the restart.
     signalPid(-pid, 'SIGKILL')
     on.exited(code, signal)
-    setImmediate(() => signalAll(lookAtTree(), 'SIGKILL'))
+    clock.at(after(clock.now(), STRAGGLERS_MS), () => signalAll(lookAtTree(), 'SIGKILL'))
   })
 
   function awaitTree(gone: () => void): void {

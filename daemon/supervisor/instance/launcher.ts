@@ -1,19 +1,19 @@
-/** Starts the processes of an instance, and has each looked after. */
+/** Starts the processes of an instance, or takes a spare that waits, and hears of each. */
 
 import type { AppSpec } from '../../../src/contract/app.ts'
 import type { Requester } from '../../../src/contract/instance.ts'
-import { createHealth, type Health } from '../health/health.ts'
 import type { NotifySocket } from '../health/notify/notify-hub.ts'
+import type { SpareProcess } from '../spares/spare-process.ts'
 import { NO_AXM } from './axm.ts'
-import type { Child } from './child.ts'
 import type { Hearing } from './hearing.ts'
+import type { ProcessEvents } from './process-events.ts'
 import type { RunnerFacts, RunnerLine } from './runner-facts.ts'
-import { releaseProcess, startRunningProcess } from './running-process.ts'
-import type { Run } from './state.ts'
+import { enlistProcess, releaseProcess, startRunningProcess } from './running-process.ts'
+import type { Effect, Run } from './state.ts'
 import { withWholeEnvironment } from './whole-environment.ts'
 
 export interface Launcher {
-  start(run: Run): void
+  start(effect: Extract<Effect, { type: 'spawn' }>): void
   /** Nobody notifies any more. */
   closeNotifySocket(): void
 }
@@ -28,12 +28,20 @@ export function createLauncher(
   const { options } = facts
   const { id, generation, clock, balancer, random } = options
   let notifySocket: NotifySocket | undefined
+  let isFirst = true
 
-  function start(run: Run): void {
+  function start({ run, afterDeath }: Parameters<Launcher['start']>[0]): void {
+    const maySpare = afterDeath === true || (isFirst && options.isUrgent === true)
+    isFirst = false
     facts.listening = []
     facts.notes = []
     facts.axm = NO_AXM
     facts.startedAt = clock.wall()
+    const spare = maySpare ? options.spares.take(facts.spec) : undefined
+    if (spare !== undefined) {
+      takeUp(run, spare)
+      return
+    }
     // A program that is not Node says that it is ready by sd_notify(3).
     if (facts.spec.runtime === 'node' || !facts.spec.waitReady) {
       spawnProcess(run)
@@ -62,13 +70,7 @@ export function createLauncher(
         whole,
         notifySocket: notifySocket?.path,
         leads,
-        lookAfter: (child, env) => lookAfter(run, child, env),
-        on: {
-          agent: (message, handle) => hearing.fromAgent(run, message, handle),
-          message: (message) => hearing.fromApp(run, message),
-          spawnFailed: (message) => line.send({ type: 'spawn-failed', run, message }),
-          exited: (code, signal) => processEnded(run, code, signal),
-        },
+        on: eventsOf(run, spec),
       },
       options,
     )
@@ -77,6 +79,25 @@ export function createLauncher(
     // Nobody waits for a job to be ready: what guards it begins at once.
     if (spec.job !== undefined) process.health.becameReady()
     line.announce({ type: 'instance.started', id, number, pid: process.child.pid, generation })
+  }
+
+  function takeUp(run: Run, spare: SpareProcess): void {
+    const { process, said } = spare
+    const { number } = facts
+    enlistProcess(process, { run, id, number }, options)
+    facts.process = process
+    facts.listening = said.listening
+    facts.axm = said.axm
+    if (said.listening.length === 0) facts.notes.push('listens nowhere')
+    line.announce({ type: 'instance.started', id, number, pid: process.child.pid, generation })
+    const events = eventsOf(run, process.spec)
+    const goOn = (): void => {
+      spare.hand(events)
+      events.ready()
+    }
+    // A rollout is not to hear of it while it is still carrying out the start.
+    if (options.isUrgent === true) queueMicrotask(goOn)
+    else goOn()
   }
 
   function wholeSpec(run: Run): AppSpec | undefined {
@@ -94,40 +115,33 @@ export function createLauncher(
     line.send({ type: 'exited', run, code, signal, random: random() })
   }
 
-  function lookAfter(run: Run, child: Child, env: NodeJS.ProcessEnv): Health {
-    const { oom, reportsDir } = options
-    const ofSpec = facts.spec
+  function eventsOf(run: Run, spec: AppSpec): ProcessEvents {
     const fail = (by: Requester, message: string, kill: boolean): void =>
       line.send({ type: 'fail', run, by, message, kill })
-    return createHealth({
-      spec: ofSpec,
-      child,
-      env,
-      clock,
-      random,
-      oom,
-      reportsDir,
+    return {
+      agent: (message, handle) => hearing.fromAgent(run, message, handle),
+      message: (message) => hearing.fromApp(run, message),
+      spawnFailed: (message) => line.send({ type: 'spawn-failed', run, message }),
+      exited: (code, signal) => processEnded(run, code, signal),
       isInService: () => facts.inService,
-      on: {
-        ready: () => line.send({ type: 'said-ready', run }),
-        readiness(ready, message) {
-          const { state } = facts.instance
-          if (state.phase !== 'ready' || state.inRotation === ready) return
-          const { number } = facts
-          line.announce({ type: 'instance.readiness', id, number, ready, message })
-          line.send({ type: 'readiness', run, ready })
-        },
-        fail,
-        async replace(by, message) {
-          // Beside one that serves it is not needed; and only Node can share its port with a successor.
-          const mayHaveOneBeside = ofSpec.runtime === 'node' && ofSpec.job === undefined
-          if (facts.inService && mayHaveOneBeside) return options.replace(by, message)
-          fail(by, message, !facts.inService)
-          return true
-        },
-        noted: line.publish,
+      ready: () => line.send({ type: 'said-ready', run }),
+      readiness(ready, message) {
+        const { state } = facts.instance
+        if (state.phase !== 'ready' || state.inRotation === ready) return
+        const { number } = facts
+        line.announce({ type: 'instance.readiness', id, number, ready, message })
+        line.send({ type: 'readiness', run, ready })
       },
-    })
+      fail,
+      async replace(by, message) {
+        // Beside one that serves it is not needed; and only Node can share its port with a successor.
+        const mayHaveOneBeside = spec.runtime === 'node' && spec.job === undefined
+        if (facts.inService && mayHaveOneBeside) return options.replace(by, message)
+        fail(by, message, !facts.inService)
+        return true
+      },
+      noted: line.publish,
+    }
   }
 
   return {

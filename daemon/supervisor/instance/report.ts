@@ -11,7 +11,12 @@ export function reportOf(facts: RunnerFacts): InstanceReport {
   const deaths = options.deaths.list()
   // Of a younger generation that failed beside it nothing is its own.
   const last = deaths.find((death) => (death.generation ?? 0) <= generation)
-  const told = [...facts.notes, ...(process?.health.notes() ?? [])]
+  const spares = options.spares.report()
+  const told = [
+    ...facts.notes,
+    ...(process?.health.notes() ?? []),
+    ...(spec.spare > 0 && spares.note !== undefined ? [spares.note] : []),
+  ]
   const stats = process === undefined ? undefined : statsOf(process, options.balancer)
   return {
     id,
@@ -27,6 +32,7 @@ export function reportOf(facts: RunnerFacts): InstanceReport {
     unstableRestarts: counters.unstableRestarts,
     quickDeaths: counters.quickDeaths,
     listening: facts.listening,
+    ...(spec.spare > 0 ? { spares: spares.views } : {}),
     notes: state.phase === 'errored' ? [...told, state.message] : told,
     ...axm,
     ...(spec.leader ? { leader: options.leaders.isLeader(process?.memberId) } : {}),

@@ -6,12 +6,13 @@ import type {
   InstanceState as InstanceReport,
   ListeningAt,
   Requester,
+  SpareView,
 } from '../../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { DeathHistory } from '../health/deaths/death-history.ts'
-import type { OomLedger } from '../health/deaths/kernel-oom.ts'
 import type { WellRuns } from '../health/deaths/well-runs.ts'
 import type { NotifyHub } from '../health/notify/notify-hub.ts'
+import type { SpareProcess } from '../spares/spare-process.ts'
 import type { Child } from './child.ts'
 import type { ProcessDeps } from './running-process.ts'
 import type { InstanceEvent } from './state.ts'
@@ -28,15 +29,19 @@ export interface RunnerOptions extends ProcessDeps {
   known?: InstanceReport | undefined
   /** False: ready or not, it gets no connections before `setInService(true)`. */
   inService: boolean
+  /** Its first process may be a spare, too: it is to take the place of one that a guard wants gone. */
+  isUrgent?: boolean
+  spares: {
+    /** A process that is ready to take the number, made of this definition. */
+    take(spec: AppSpec): SpareProcess | undefined
+    report(): { views: SpareView[]; note: string | undefined }
+  }
   /** The environment of the supervisor. */
   shell: Readonly<Record<string, string | undefined>>
-  random: () => number
   /** Of the number, whichever generation they were of. */
   deaths: DeathHistory
-  oom: OomLedger
   wellRuns: WellRuns
   notify: NotifyHub
-  reportsDir: string
   /** Puts another in its place before it ends. Resolves false when none came up. */
   replace: (by: Requester, message: string) => Promise<boolean>
   leaders: {

@@ -79,7 +79,7 @@ export function createRunner(options: RunnerOptions): Runner {
     const { process, number } = facts
     switch (effect.type) {
       case 'spawn':
-        launcher.start(effect.run)
+        launcher.start(effect)
         break
       case 'rotation':
         if (process?.run === effect.run)

@@ -1,19 +1,23 @@
 /** A process of an instance with all that goes with it: member of the balancer, log streams, health, pid file. */
 
-import type { FromAgent } from '../../../src/contract/agent.ts'
+import { AGENT_COMMAND } from '../../../src/contract/agent.ts'
 import type { AppSpec } from '../../../src/contract/app.ts'
+import { givenVariables } from '../../../src/contract/instance-env.ts'
 import type { InstanceBalance } from '../../../src/contract/instance.ts'
-import type { Balancer, NativeHandle } from '../../balancer/port.ts'
+import type { Balancer } from '../../balancer/port.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import type { Health } from '../health/health.ts'
+import type { OomLedger } from '../health/deaths/kernel-oom.ts'
+import { createHealth, type Health } from '../health/health.ts'
 import type { AttachedStream } from '../logs/attached-stream.ts'
 import type { LogPipes } from '../logs/log-pipe.ts'
+import type { LogSink } from '../logs/log-sink.ts'
 import type { Sinks } from '../logs/sinks.ts'
 import { slotsForAgent } from '../slots/slots-for-agent.ts'
 import { type Child, startChild } from './child.ts'
 import { environmentOf } from './environment.ts'
 import type { Fault } from './exit-reason.ts'
 import { removePidFile, writePidFile } from './pid-file.ts'
+import type { ProcessEvents } from './process-events.ts'
 import { commandOf } from './spawn.ts'
 
 /** How long the rest of a dead process's output is waited for; a grandchild may hold the pipe open. */
@@ -24,11 +28,15 @@ export interface RunningProcess {
   run: number
   child: Child
   memberId: number
-  pidFile: string
+  /** None before it has a number. */
+  pidFile?: string
   out: AttachedStream
   error: AttachedStream
   startedAt: number
+  /** With its whole environment. */
   spec: AppSpec
+  /** Of what is run on behalf of the instance. */
+  env: NodeJS.ProcessEnv
   health: Health
   /** Until it has run well for long enough to be remembered. */
   proving?: Disposable
@@ -39,15 +47,21 @@ export interface RunningProcess {
   exit?: { code: number | null; signal: string | null }
 }
 
-export interface ProcessDeps {
+export interface LaunchDeps {
   agentPath: string
   pipes: LogPipes
-  sinks: Sinks
-  pidFileOf: (spec: AppSpec) => string
   clock: Clock
+  random: () => number
   balancer: Balancer
+  oom: OomLedger
+  reportsDir: string
   /** Unique among the supervisor's processes. */
   nextMemberId: () => number
+}
+
+export interface ProcessDeps extends LaunchDeps {
+  sinks: Sinks
+  pidFileOf: (spec: AppSpec) => string
 }
 
 export interface ProcessStart {
@@ -61,13 +75,7 @@ export interface ProcessStart {
   notifySocket: string | undefined
   /** Whether that process begins as the leader of the app. */
   leads: (memberId: number) => boolean
-  lookAfter: (child: Child, env: NodeJS.ProcessEnv) => Health
-  on: {
-    agent: (message: FromAgent, handle: NativeHandle | undefined) => void
-    message: (message: unknown) => void
-    spawnFailed: (message: string) => void
-    exited: (code: number | null, signal: string | null) => void
-  }
+  on: ProcessEvents
 }
 
 /** @returns undefined when nothing was spawned; `spawnFailed` says why */
@@ -75,8 +83,19 @@ export function startRunningProcess(
   start: ProcessStart,
   deps: ProcessDeps,
 ): RunningProcess | undefined {
-  const { run, id, number, spec, whole, notifySocket } = start
-  const { clock, pipes, balancer } = deps
+  const process = launchProcess(start, deps, { sink: deps.sinks.of(start.spec), id: start.id })
+  if (process !== undefined) takePidFile(process, deps)
+  return process
+}
+
+/** @param output where it goes @returns undefined when nothing was spawned; `spawnFailed` says why */
+export function launchProcess(
+  start: ProcessStart,
+  deps: LaunchDeps,
+  { sink, id: logId, isSpare = false }: { sink: LogSink; id: number; isSpare?: boolean },
+): RunningProcess | undefined {
+  const { run, id, number, spec, whole, notifySocket, on } = start
+  const { clock, random, pipes, balancer, oom, reportsDir } = deps
   const memberId = deps.nextMemberId()
   const identity = { id, number, workerId: memberId, leader: start.leads(memberId) }
   const agent = {
@@ -93,28 +112,64 @@ export function startRunningProcess(
   }
   const child = startChild(
     { spec, command: commandOf(spec, deps.agentPath), env, pipes, clock },
-    start.on,
+    on,
   )
   if (child === undefined) return undefined
-  const source = { id, pid: child.pid }
-  const sink = deps.sinks.of(spec)
+  const source = { id: logId, pid: child.pid }
+  const how = { isMovable: isSpare }
+  const helpersEnv: NodeJS.ProcessEnv = {
+    ...environmentOf({ ...whole, runtime: 'other' }, identity, agent),
+    LBM_PID: String(child.pid),
+  }
   const process: RunningProcess = {
     run,
     child,
     memberId,
-    pidFile: deps.pidFileOf(spec),
-    out: sink.attach(child.out, 'out', source),
-    error: sink.attach(child.error, 'error', source),
+    out: sink.attach(child.out, 'out', source, how),
+    error: sink.attach(child.error, 'error', source, how),
     startedAt: clock.now(),
     spec: whole,
-    health: start.lookAfter(child, {
-      ...environmentOf({ ...whole, runtime: 'other' }, identity, agent),
-      LBM_PID: String(child.pid),
+    env: helpersEnv,
+    health: createHealth({
+      spec,
+      child,
+      env: helpersEnv,
+      clock,
+      random,
+      oom,
+      reportsDir,
+      isInService: on.isInService,
+      on,
     }),
   }
-  balancer.attach({ id: memberId, number, send: child.send })
-  writePidFile(process.pidFile, child.pid)
+  balancer.attach({ id: memberId, number, isSpare, send: child.send })
   return process
+}
+
+/** A spare takes a number, with all that goes with it. */
+export function enlistProcess(
+  process: RunningProcess,
+  { run, id, number }: { run: number; id: number; number: number },
+  deps: ProcessDeps,
+): void {
+  const given = givenVariables(process.spec, { id, number })
+  const changed = given.filter(({ name, value }) => process.env[name] !== value)
+  const env = Object.fromEntries(changed.map(({ name, value }) => [name, value]))
+  Object.assign(process.env, env)
+  // Before anything else that it is sent: its first connection finds it with its number.
+  process.child.send({ cmd: AGENT_COMMAND, act: 'chosen', id, number, env })
+  deps.balancer.enlist(process.memberId, number)
+  process.run = run
+  process.startedAt = deps.clock.now()
+  const sink = deps.sinks.of(process.spec)
+  sink.adopt(process.out, 'out', id)
+  sink.adopt(process.error, 'error', id)
+  takePidFile(process, deps)
+}
+
+function takePidFile(process: RunningProcess, { pidFileOf }: ProcessDeps): void {
+  process.pidFile = pidFileOf(process.spec)
+  writePidFile(process.pidFile, process.child.pid)
 }
 
 /** It has ended; its output may still be on its way. */
@@ -127,7 +182,7 @@ export function releaseProcess(
   process.health[Symbol.dispose]()
   process.proving?.[Symbol.dispose]()
   balancer.detach(process.memberId)
-  removePidFile(process.pidFile, process.child.pid)
+  if (process.pidFile !== undefined) removePidFile(process.pidFile, process.child.pid)
   process.out.exited(OUTPUT_GRACE_MS)
   process.error.exited(OUTPUT_GRACE_MS)
 }

@@ -124,7 +124,8 @@ export type InstanceEvent =
   | { type: 'tick' }
 
 export type Effect =
-  | { type: 'spawn'; run: Run }
+  /** `afterDeath`: nobody asked for a new process; one that waits for this may take the number. */
+  | { type: 'spawn'; run: Run; afterDeath?: true }
   | { type: 'rotation'; run: Run; inRotation: boolean }
   | { type: 'drain'; run: Run; idleMs: number; timeoutMs: number }
   /** The stop signal, or the message that stands for it. */

@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream'
 import type { LogSpec } from '../../../src/contract/app.ts'
 import type { LogFiles } from '../../../src/contract/log-files.ts'
 import type { Clock } from '../../kernel/clock.ts'
-import { type AttachedStream, attachStream } from './attached-stream.ts'
+import { type AttachedStream, attachStream, type StreamTarget } from './attached-stream.ts'
 import { type LineFormat, lineFormat, loadDateFormat } from './line-format.ts'
 import type { LogLoss } from './log-file.ts'
 import type { LogFilesRegistry, LogFileUse } from './log-files-registry.ts'
@@ -20,7 +20,10 @@ export interface LogSink extends AsyncDisposable {
     source: Readable | LogPipe,
     which: Output,
     instance: { id: number; pid: number },
+    how?: { isMovable: boolean },
   ): AttachedStream
+  /** Takes over an output that another sink has; `id`: whose it is from now on. */
+  adopt(stream: AttachedStream, which: Output, id: number): void
   /** No output is attached. */
   isIdle(): boolean
   /** Empties the files in place. @returns their names */
@@ -75,21 +78,28 @@ export function openLogSink(options: LogSinkOptions): LogSink {
     return [...uses.keys()]
   }
 
+  const targetOf = (which: Output, id: number, onLeft: () => void): StreamTarget => {
+    const format = isRaw ? undefined : formatOf(id, which)
+    void format?.then((loaded) => {
+      remarkFormat = loaded
+    })
+    return { inlets: Array.from(targets[which], (target) => target.openInlet()), format, onLeft }
+  }
+
   return {
-    attach(source, which, { id }) {
-      const format = isRaw ? undefined : formatOf(id, which)
-      void format?.then((loaded) => {
-        remarkFormat = loaded
-      })
-      const stream = attachStream({
-        source,
-        inlets: Array.from(targets[which], (target) => target.openInlet()),
-        format,
-        clock,
-        onEnd: () => void attached.delete(stream),
-      })
+    attach(source, which, { id }, how = { isMovable: false }) {
+      const target = targetOf(which, id, () => void attached.delete(stream))
+      const stream = attachStream({ source, target, clock, ...how })
       attached.add(stream)
       return stream
+    },
+    adopt(stream, which, id) {
+      // One that is at its end needs no inlet.
+      attached.add(stream)
+      const target = targetOf(which, id, () => void attached.delete(stream))
+      if (stream.moveTo(target)) return
+      attached.delete(stream)
+      for (const inlet of target.inlets) inlet.end()
     },
     isIdle: () => attached.size === 0,
     flush: () => each(({ file }) => file.truncate()),

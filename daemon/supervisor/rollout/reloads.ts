@@ -45,6 +45,7 @@ export interface ReloadsOptions {
 export interface Reloads {
   reload(request: ReloadRequest): Promise<RolloutOutcome>
   abort(how: { undo: boolean; message: string }): boolean
+  isUnderWay(): boolean
   servingChanged(report: InstanceReport): void
   risingChanged(report: InstanceReport): void
 }
@@ -52,6 +53,7 @@ export interface Reloads {
 interface UnderWay {
   generation: number
   why: Why
+  isUrgent: boolean
   /** The new definition gives it other arguments or another environment: it may listen elsewhere. */
   toldOtherwise: boolean
   conducted: Conducted
@@ -86,6 +88,7 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
       // What the user asked for was a reload, whichever command it was.
       why: { by: by === 'command' ? 'reload' : by, ...(why === undefined ? {} : { message: why }) },
       toldOtherwise,
+      isUrgent,
       ready: new Set(),
       failed: undefined,
       conducted: undefined as never,
@@ -172,7 +175,7 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
 
   function startRising(mine: UnderWay, target: Slot, spec: AppSpec): void {
     mine.ready.delete(target.id)
-    const started = target.startRising(spec, mine.generation)
+    const started = target.startRising(spec, mine.generation, mine)
     const rising = target.rising()
     if (rising === undefined) return
     void started.then((outcome) => {
@@ -252,7 +255,13 @@ export function createReloads({ app, clock, emit, slot, record, commit }: Reload
     return true
   }
 
-  return { reload, abort, servingChanged, risingChanged }
+  return {
+    reload,
+    abort,
+    isUnderWay: () => underWay !== undefined,
+    servingChanged,
+    risingChanged,
+  }
 }
 
 function isSamePort(a: ListeningAt, b: ListeningAt): boolean {

@@ -259,6 +259,11 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
         observed.inRotation = inRotation
         settleSoon()
       },
+      enlist(memberId, number) {
+        balancer.enlist(memberId, number)
+        const observed = members.get(memberId)
+        if (observed !== undefined) observed.member = { ...observed.member, number }
+      },
       detach(memberId) {
         balancer.detach(memberId)
         members.delete(memberId)

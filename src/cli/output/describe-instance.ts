@@ -5,7 +5,12 @@ import Table from 'cli-table3'
 import { deathSentence } from '../../client/failures.ts'
 import type { AppRecord } from '../../contract/app.ts'
 import type { HomePaths } from '../../contract/home.ts'
-import { type InstanceView, type ListeningAt, STATUS_OF } from '../../contract/instance.ts'
+import {
+  type InstanceView,
+  type ListeningAt,
+  type SpareView,
+  STATUS_OF,
+} from '../../contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../contract/log-files.ts'
 import { maskEnv } from '../../contract/mask.ts'
 import { slotOf, slotText } from '../../contract/slot-address.ts'
@@ -88,6 +93,9 @@ function mainFacts(
     ...(view.leader === undefined
       ? []
       : ([['leader', view.leader ? 'yes' : 'no']] satisfies Facts)),
+    ...(view.spares === undefined
+      ? []
+      : ([['spare', sparesText(view.spares, spec.spare)]] satisfies Facts)),
     ['restarts', String(view.restarts)],
     ['unstable restarts', String(view.unstableRestarts)],
     ['uptime', view.pid === 0 ? '0' : formatUptime(nowMs - view.startedAt)],
@@ -200,4 +208,12 @@ function metricText(metric: unknown): string {
     .filter((part) => part !== undefined && part !== '')
     .map(String)
     .join(' ')
+}
+
+/** `1 ready (pid 123)`, `1 of 2 ready (pid 123)`, `none of 2 ready`. */
+function sparesText(spares: readonly SpareView[], wanted: number): string {
+  const ready = spares.filter(({ phase }) => phase === 'ready').map(({ pid }) => pid)
+  const count = ready.length === wanted ? String(wanted) : `${ready.length || 'none'} of ${wanted}`
+  const pids = ready.length === 0 ? '' : ` (pid ${ready.join(', ')})`
+  return `${count} ready${pids}`
 }

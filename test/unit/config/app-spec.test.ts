@@ -390,3 +390,21 @@ it('leader: for Node programs alone', () => {
     message: 'leader: only a Node program can be told when it leads.',
   })
 })
+
+it.each([
+  [{ script: 'app.js', spare: 1 }, /^spare: in fork mode/, /"exec_mode": "cluster"/],
+  [{ script: 'app.js', spare: 1, exec_mode: 'fork', instances: 2 }, /^spare: in fork mode/, /-i/],
+  [{ script: 'app.py', spare: 1 }, /^spare: only a Node program/, /leave "spare" out/],
+  [{ script: 'app.js', type: 'job', spare: 1 }, /^spare: a job runs to its end/, /leave/],
+] as const)('spare: %j is refused, and the way out is named', (given, message, hint) => {
+  const error = codeOf(() => spec({ ...given }))
+  expect(error).toMatchObject({ code: 'CONFIG_INVALID' })
+  expect(error.message).toMatch(message)
+  expect(error.hint).toMatch(hint)
+})
+
+it('spare: for a cluster of Node programs, also of one', () => {
+  expect(spec({ script: 'app.js', instances: 1, spare: 2 })).toMatchObject({ spare: 2 })
+  expect(spec({ script: 'app.js', exec_mode: 'cluster', spare: 1 })).toMatchObject({ spare: 1 })
+  expect(spec({ script: 'app.py', spare: 0 }).spare).toBe(0)
+})

@@ -39,7 +39,7 @@ export function afterDeath(
   const settle: Effect[] = death.wasReady ? [] : [{ type: 'settle', result: 'failed' }]
   const { delayMs } = decision
   if (delayMs === 0) {
-    const [started, effects] = startProcess(at, { failFast: false, counters })
+    const [started, effects] = startProcess(at, { failFast: false, counters, afterDeath: true })
     return [started, [died(0), ...settle, ...effects]]
   }
   const retryAt = (at.now + delayMs) as typeof at.now

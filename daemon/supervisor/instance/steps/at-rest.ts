@@ -22,5 +22,7 @@ export function stepAtRest(at: At, event: InstanceEvent): Step {
 
 export function stepBackoff(at: At, state: Backoff, event: InstanceEvent): Step {
   if (event.type !== 'tick') return stepAtRest(at, event)
-  return at.now < state.retryAt ? unchanged(at) : startProcess(at, { failFast: false })
+  return at.now < state.retryAt
+    ? unchanged(at)
+    : startProcess(at, { failFast: false, afterDeath: true })
 }

@@ -1,6 +1,6 @@
 /** A new process for the instance, and when it counts as ready. */
 
-import type { Counters, InstancePolicy } from '../state.ts'
+import type { Counters, Effect, InstancePolicy } from '../state.ts'
 import { type At, plus, type Ready, type Starting, type Step } from './step.ts'
 
 /** Loaded and alive this long without a listen: a program that listens nowhere is ready. */
@@ -8,7 +8,11 @@ export const QUIET_READY_MS = 1000
 
 export function startProcess(
   { instance, policy, now }: At,
-  { failFast, counters = instance.counters }: { failFast: boolean; counters?: Counters },
+  {
+    failFast,
+    counters = instance.counters,
+    afterDeath = false,
+  }: { failFast: boolean; counters?: Counters; afterDeath?: boolean },
 ): Step {
   const run = instance.counters.run + 1
   if (policy.isJob) {
@@ -24,7 +28,8 @@ export function startProcess(
   }
   const isQuiet = !policy.reportsLoaded && !listenIsExpected(policy)
   if (isQuiet) state.quietReadyAt = plus(now, QUIET_READY_MS)
-  return [{ state, counters: { ...counters, run } }, [{ type: 'spawn', run }]]
+  const spawn: Effect = afterDeath ? { type: 'spawn', run, afterDeath } : { type: 'spawn', run }
+  return [{ state, counters: { ...counters, run } }, [spawn]]
 }
 
 /** Where something stronger than "loaded and alive" was asked for, or is known to come. */
