@@ -6,18 +6,15 @@ import type { AppRecord } from '../../src/contract/app.ts'
 import { LbmError } from '../../src/contract/errors.ts'
 import type { InstanceState as InstanceReport, Requester } from '../../src/contract/instance.ts'
 import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
-import { createBalancer } from '../balancer/balancer.ts'
 import type { AppHost, HostDeps } from './app-host-port.ts'
 import { createCommands } from './commands.ts'
 import { createWellRuns } from './health/deaths/well-runs.ts'
+import { createHostBalancer, type Listener } from './host-balancer.ts'
 import type { Runner } from './instance/runner-port.ts'
 import { createLeaders } from './leadership/leaders.ts'
-import { describeBindFailure } from './port-holder.ts'
 import { createReloads } from './rollout/reloads.ts'
 import { slotMaker } from './slot-maker.ts'
 import { isAtRest, type Slot } from './slot.ts'
-import { createSlots } from './slots/slots.ts'
-import type { SpareProcess } from './spares/spare-process.ts'
 import { createHostSpares } from './spares/spares-of-host.ts'
 import { isSameProgram } from './spares/spares.ts'
 
@@ -34,36 +31,15 @@ export function createAppHost(
   /** Ids of those that are on their way out. */
   const removing = new Set<number>()
   const allRunners = (): Runner[] => [...slots.values()].flatMap((slot) => slot.runners())
-  const ofMember = (memberId: number): Runner | SpareProcess | undefined =>
+  const ofMember = (memberId: number): Listener | undefined =>
     allRunners().find((runner) => runner.memberId() === memberId) ?? spares.ofMember(memberId)
 
-  const inner = createBalancer({
-    mode: record.spec.mode,
-    spec: record.spec.balance,
-    clock: deps.clock,
-    random: deps.random,
-    onListening(memberId, at) {
-      learnThatItListens()
-      ofMember(memberId)?.listeningAt(at)
-    },
-    onClosed: (memberId, at) => ofMember(memberId)?.closedAt(at),
-    onBindFailed: (memberId, at, errno) =>
-      ofMember(memberId)?.bindFailed(describeBindFailure(at, errno)),
-    log: (event, fields) => deps.log(event, { app: key, ...fields }),
-  })
-
-  const addresses = createSlots(inner, {
+  const addresses = createHostBalancer({
+    deps,
     record: () => record,
-    clock: deps.clock,
-    onBindFailed(number, address, errno) {
-      const at =
-        address.type === 'tcp'
-          ? { address: address.host, port: address.port }
-          : { address: address.path, port: -1 }
-      const what = `slot ${number}: ${describeBindFailure(at, errno)}`
-      for (const runner of allRunners()) if (runner.number === number) runner.note(what)
-    },
-    log: (event, fields) => deps.log(event, { app: key, ...fields }),
+    ofMember,
+    runners: allRunners,
+    listens: learnThatItListens,
   })
   const { balancer } = addresses
 

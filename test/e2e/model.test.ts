@@ -48,6 +48,7 @@ test(
           mode,
           instances: count,
           instancesGiven: true,
+          spare: mode === 'cluster' ? pick([0, 1, 2]) : 0,
           script: join(FIXTURES, 'http.cjs'),
           cwd: FIXTURES,
           env: { LBM_HOME: cli.home.root },
@@ -132,6 +133,11 @@ test(
       )
     })
     expect(actual).toEqual(wanted)
+    await until(async () => {
+      const { instances } = await call(socket, 'app.list', {})
+      const spares = instances.flatMap((one) => (one.phase === 'ready' ? (one.spares ?? []) : []))
+      return spares.every(({ phase }) => phase === 'ready') || undefined
+    })
     for (const { pid, phase } of settled) if (phase === 'ready') process.kill(pid, 0)
   },
 )

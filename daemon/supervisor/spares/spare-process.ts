@@ -15,7 +15,7 @@ import {
 } from '../instance/running-process.ts'
 import { QUIET_READY_MS } from '../instance/steps/start-process.ts'
 import type { Sinks } from '../logs/sinks.ts'
-import { type Asked, type Heard, isPrepared } from './prepared.ts'
+import { type Asked, isPrepared } from './prepared.ts'
 
 /** Where an instance has its id: it has none yet. */
 export const NO_ID = -1
@@ -72,20 +72,16 @@ export function startSpare(start: SpareStart, deps: LaunchDeps): SpareProcess | 
   })
 
   function look(): void {
+    // It hears at once of an objection that its health has already.
+    if (isFitToServe()) process?.health.becameReady()
+    if (isFitToServe()) on.prepared()
+    else on.unready()
+  }
+
+  function isFitToServe(): boolean {
     const { listening } = said
-    const heard: Heard = {
-      isQuiet,
-      hasSaidReady,
-      listening,
-      wantsDatagrams: heldListens.length > 0,
-    }
-    if (process === undefined) return
-    if (!isFit || !isPrepared(heard, asked())) {
-      on.unready()
-      return
-    }
-    process.health.becameReady()
-    on.prepared()
+    const wantsDatagrams = heldListens.length > 0
+    return isFit && isPrepared({ isQuiet, hasSaidReady, listening, wantsDatagrams }, asked())
   }
 
   /** Whoever took it has sinks of its own. */

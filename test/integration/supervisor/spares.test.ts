@@ -310,6 +310,37 @@ test('a guard wants one replaced: by the spare', async () => {
   expect(await who(world.port, spare)).toMatchObject({ number: String(after.number), early: 0 })
 })
 
+test('one that hangs is ended, and the spare has its number', async () => {
+  await using world = await startWorld({ script: join(FIXTURES, 'sick.cjs'), hangTimeoutMs: 1500 })
+  const spare = await world.spare()
+  const { pid: victim } = await ask(world.port, '/hang')
+  const after = await until(() =>
+    [0, 1].map((id) => world.supervisor.states.get(id)).find((state) => state?.pid === spare),
+  )
+  expect(after.lastExit).toMatchObject({ requestedBy: 'hang', pid: victim })
+  expect((await askAll(world.port, 2)).has(spare)).toBe(true)
+})
+
+test('a spare that is not well is not chosen, and is replaced where it does not get well', async () => {
+  const probe = {
+    http: { path: '/readyz', status: [] },
+    initialDelayMs: 0,
+    periodMs: 100,
+    timeoutMs: 500,
+    failureThreshold: 1,
+    successThreshold: 1,
+  }
+  await using world = await startWorld({
+    script: join(FIXTURES, 'spare-unready.cjs'),
+    readiness: probe,
+    listenTimeoutMs: 1000,
+  })
+  const states = (): InstanceState[] => [...world.supervisor.states.values()]
+  await until(() => states()[0]?.notes.find((note) => note.includes('listen_timeout')))
+  const victim = world.kill(1)
+  expect(await world.back(1, victim)).toMatchObject({ restarts: 1 })
+})
+
 test('its supervisor is killed: it is in the file of what to end, and ends itself', async () => {
   await using world = await startWorld()
   const spare = await world.spare()

@@ -87,6 +87,42 @@ const types = (effects: Effect[]): string[] => effects.map(({ type }) => type)
 const settled = (effects: Effect[]): string | undefined =>
   effects.find((effect) => effect.type === 'settle')?.result
 
+describe('a spawn that a spare may answer', () => {
+  const spawnOf = (effects: Effect[]): Effect | undefined =>
+    effects.find(({ type }) => type === 'spawn')
+
+  test('follows a death, at once or after a pause', () => {
+    const app = world({ restartDelayMs: 500 })
+    expect(spawnOf(app.send({ type: 'start', failFast: true }))).toEqual({ type: 'spawn', run: 1 })
+    app.send({ type: 'listening', run: 1 })
+    expect(spawnOf(app.exit(null, 'SIGKILL'))).toBeUndefined()
+    expect(spawnOf(app.advance(500))).toEqual({ type: 'spawn', run: 2, afterDeath: true })
+    const other = world()
+    other.upAndReady()
+    other.advance(5000)
+    expect(spawnOf(other.exit(1))).toEqual({ type: 'spawn', run: 2, afterDeath: true })
+  })
+
+  test('follows the end by a guard', () => {
+    const app = world()
+    app.upAndReady()
+    app.advance(5000)
+    app.send({ type: 'fail', run: 1, by: 'hang', message: 'hangs', kill: true })
+    expect(spawnOf(app.exit(null, 'SIGKILL'))).toEqual({ type: 'spawn', run: 2, afterDeath: true })
+  })
+
+  test('does not follow a command', () => {
+    const app = world()
+    app.upAndReady()
+    app.send({ type: 'restart', by: 'command' })
+    app.send({ type: 'drained', run: 1 })
+    expect(spawnOf(app.exit(0))).toEqual({ type: 'spawn', run: 2 })
+    app.send({ type: 'stop', by: 'command' })
+    app.exit(0)
+    expect(spawnOf(app.send({ type: 'restart', by: 'watch' }))).toEqual({ type: 'spawn', run: 3 })
+  })
+})
+
 describe('readiness', () => {
   test('starting: first listen → ready and in rotation', () => {
     const app = world()
