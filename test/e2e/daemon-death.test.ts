@@ -138,6 +138,8 @@ test(
       )
       for (const one of old.filter((entry) => mine.includes(entry.pid)))
         expect(isSameProcess(one.pid, one.start)).toBe(false)
+      // The whole process table: a daemon, two supervisors, three instances.
+      await until(() => processesOf(home.home.root).length === 6 || undefined)
     }
     expect((await home.list()).map(({ lastExit }) => lastExit?.kind)).toEqual([
       'supervisor-lost',

@@ -60,13 +60,39 @@ function jsonFormat(origin: LineOrigin, wall: () => EpochMs, formatDate: FormatD
   })
   return (lines) => {
     const rest = `,"timestamp":${JSON.stringify(formatDate(wall()))},${fixed.slice(1)}`
-    let records = ''
-    for (const line of lines.toString('utf8', 0, lines.length - 1).split('\n')) {
-      const mark = line.length > LONG_LINE_CHARS ? ',"long":true' : ''
-      records += `{"message":${JSON.stringify(line)}${mark}${rest}\n`
-    }
-    return Buffer.from(records)
+    const text = lines.toString('utf8', 0, lines.length - 1)
+    return Buffer.from(mayBeOneText(text) ? jsonAtOnce(text, rest) : jsonEach(text, rest))
   }
+}
+
+/** An escaped newline cannot be taken for a backslash before an n, and no line is long. */
+function mayBeOneText(text: string): boolean {
+  return !text.includes('\\') && !hasLongLine(text)
+}
+
+function hasLongLine(text: string): boolean {
+  for (let from = 0; text.length - from > LONG_LINE_CHARS;) {
+    const at = text.lastIndexOf('\n', from + LONG_LINE_CHARS)
+    if (at < from) return true
+    from = at + 1
+  }
+  return false
+}
+
+/** One call for many lines takes a third less time than one for each. */
+function jsonAtOnce(text: string, rest: string): string {
+  // In a replacement a dollar is doubled.
+  const between = `"${rest}\n{"message":"`.replaceAll('$', '$$$$')
+  return `{"message":${JSON.stringify(text).replaceAll('\\n', between)}${rest}\n`
+}
+
+function jsonEach(text: string, rest: string): string {
+  let records = ''
+  for (const line of text.split('\n')) {
+    const mark = line.length > LONG_LINE_CHARS ? ',"long":true' : ''
+    records += `{"message":${JSON.stringify(line)}${mark}${rest}\n`
+  }
+  return records
 }
 
 const isoDate: FormatDate = (wallMs) => new Date(wallMs).toISOString()

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs'
+
 import { expect, test } from 'vitest'
 
 import { printFigure } from '../../helpers/figures.ts'
@@ -7,6 +9,7 @@ import { fixtureSpec, startDaemon } from '../../helpers/running-daemon.ts'
 import { until } from '../../helpers/until.ts'
 
 const ROUNDS = Number(process.env['LBM_TEST_ROUNDS'] ?? 25)
+const CUTS = 10
 const SEED = Number(process.env['LBM_TEST_SEED'] ?? 5)
 
 type Apps = Record<string, 'running' | 'stopped'>
@@ -66,6 +69,35 @@ test(
     }
   },
 )
+
+test(`the state file cut off at ${CUTS} places (seed ${SEED}) → the daemon starts, with the last state or the one before`, async () => {
+  await using daemon = await startDaemon()
+  const random = seededRandom(SEED)
+  for (const name of ['a', 'b'])
+    await daemon.start(fixtureSpec('worker.cjs', { name, autostart: false }))
+  const { state } = daemon.home
+  const [whole, backup] = [readFileSync(state), readFileSync(`${state}.bak`)]
+  const places = [
+    0,
+    whole.length,
+    ...Array.from({ length: CUTS - 2 }, () => random() * whole.length),
+  ]
+  for (const place of places.map(Math.floor)) {
+    await killAll(daemon.home.root)
+    writeFileSync(state, whole.subarray(0, place))
+    writeFileSync(`${state}.bak`, backup)
+    daemon.spawn().unref()
+    await daemon.answers()
+    const names = (await daemon.list()).map(({ name }) => name)
+    const { warnings } = await daemon.call('daemon.ping', {})
+    const isWhole = place >= whole.length - 1
+    expect([place, names, warnings.length]).toEqual([
+      place,
+      isWhole ? ['a', 'b'] : ['a'],
+      isWhole ? 0 : 2,
+    ])
+  }
+})
 
 function change(apps: Apps, random: () => number): Apps {
   const name = ['a', 'b', 'c'][Math.floor(random() * 3)] ?? 'a'

@@ -117,6 +117,39 @@ test('cut off → the state before it is used, the file set aside, and both told
   }
 })
 
+test('cut off at every byte → the last state or the one before, never another', async () => {
+  await saveOneThenTwo()
+  const [whole, backup] = [readFileSync(path), readFileSync(`${path}.bak`)]
+  const found = new Map<string, number>()
+  for (let length = 0; length <= whole.length; length += 1) {
+    writeFileSync(path, whole.subarray(0, length))
+    writeFileSync(`${path}.bak`, backup)
+    const state = keys(openStore(path)).join()
+    found.set(state, (found.get(state) ?? 0) + 1)
+    rmSync(`${path}.corrupt-1`, { force: true })
+  }
+  // Whole without its last newline, too.
+  expect(Object.fromEntries(found)).toEqual({ one: whole.length - 1, 'one,two': 2 })
+})
+
+test('a state that an earlier lbm wrote in this format → all of it is read', () => {
+  copyFileSync(join(import.meta.dirname, '../../fixtures/state/format-1.json'), path)
+  const store = openStore(path)
+  expect([store.isTrusted, store.warnings, store.allocateId()]).toEqual([true, [], 3])
+  expect(store.apps().map(({ key, spec, slots }) => [key, spec.script, spec.mode, slots])).toEqual([
+    [
+      'many',
+      '/srv/app/http.cjs',
+      'cluster',
+      [
+        { id: 0, number: 0, desired: 'running' },
+        { id: 1, number: 1, desired: 'running' },
+      ],
+    ],
+    ['one', '/srv/app/worker.cjs', 'fork', [{ id: 2, number: 0, desired: 'stopped' }]],
+  ])
+})
+
 test('both files are garbage → set aside, empty, told', () => {
   writeFileSync(path, 'garbage')
   writeFileSync(`${path}.bak`, '[]')

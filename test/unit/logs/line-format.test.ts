@@ -5,7 +5,7 @@ import { lineFormat, loadDateFormat } from '../../../daemon/supervisor/logs/line
 import type { EpochMs } from '../../../src/contract/units.ts'
 import { sampleSpec } from '../../helpers/sample-spec.ts'
 
-const origin = { appName: 'api "x"', id: 3, type: 'err' } as const
+const origin = { appName: 'api "x" $&', id: 3, type: 'err' } as const
 const wall = (): EpochMs => Date.UTC(2026, 0, 2, 3, 4, 5, 678) as EpochMs
 const spec = sampleSpec().logs
 
@@ -57,7 +57,7 @@ test('JSON: one valid record a line, whatever is in it', () => {
           timestamp: '2026-01-02T03:04:05.678Z',
           type: 'err',
           process_id: 3,
-          app_name: 'api "x"',
+          app_name: 'api "x" $&',
         })
       },
     ),
@@ -92,5 +92,22 @@ test('the name before each line, and pairs, for those who read the output of sev
   )
   expect(make('pairs')?.(Buffer.from('a\n')).toString()).toBe(
     'timestamp=2026-01-02T03:04:05.678Z app=api id=3 type=error message=a\n',
+  )
+})
+
+test.each([
+  [['a\\nb', 'c\\', '\\\\n', '']],
+  [['x'.repeat(65_536), 'short', 'y'.repeat(65_536)]],
+  [['short', 'x'.repeat(65_537), 'end']],
+  [['short', 'x'.repeat(65_537)]],
+])('JSON: backslashes are no newlines, and what is longer than 64 Ki is marked', (messages) => {
+  const format = lineFormat({ ...spec, type: 'json' }, origin, { wall, formatDate: undefined })
+  const written = format?.(Buffer.from(`${messages.join('\n')}\n`)).toString() ?? ''
+  const records = written
+    .trimEnd()
+    .split('\n')
+    .map((line) => JSON.parse(line) as { message: string; long?: boolean })
+  expect(records.map(({ message, long }) => [message, long])).toEqual(
+    messages.map((message) => [message, message.length > 65_536 ? true : undefined]),
   )
 })
