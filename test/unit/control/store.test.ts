@@ -133,7 +133,7 @@ test('cut off at every byte → the last state or the one before, never another'
 })
 
 test('a state that an earlier lbm wrote in this format → all of it is read', () => {
-  copyFileSync(join(import.meta.dirname, '../../fixtures/state/format-1.json'), path)
+  copyFileSync(join(import.meta.dirname, '../../fixtures/state/format-1.state'), path)
   const store = openStore(path)
   expect([store.isTrusted, store.warnings, store.allocateId()]).toEqual([true, [], 3])
   expect(store.apps().map(({ key, spec, slots }) => [key, spec.script, spec.mode, slots])).toEqual([
