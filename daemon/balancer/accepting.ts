@@ -6,7 +6,7 @@
 
 import { AGENT_COMMAND } from '../../src/contract/agent.ts'
 import type { BalanceSpec, Mode } from '../../src/contract/app.ts'
-import { isPath, type Listener, startAccepting } from './listeners.ts'
+import { isPath, type Listener, startAccepting, startAcceptingMore } from './listeners.ts'
 import { isWanted, type MemberState } from './members.ts'
 import type { ListenHandle, StreamHandle } from './native.ts'
 import type { NativeHandle } from './port.ts'
@@ -52,12 +52,14 @@ export function createAccepting({
     const how = howOf(listener)
     // In fork mode they wait in the socket's own queue: only an instance ever accepts.
     const waits = how === 'kernel' && mode === 'cluster' && !isAcceptedFrom(listener)
+    const take = (client: StreamHandle): void => onConnection(listener.key, client)
+    startAcceptingMore(listener, take)
     if (how !== 'dispatched' && !waits) return 0
-    return startAccepting(listener, (client) => onConnection(listener.key, client))
+    return startAccepting(listener, take)
   }
 
-  function isAcceptedFrom({ key }: Listener): boolean {
-    return [...members.values()].some(({ accepting }) => accepting.has(key))
+  function isAcceptedFrom({ key }: Listener, but?: MemberState): boolean {
+    return [...members.values()].some((state) => state !== but && state.accepting.has(key))
   }
 
   function shouldAccept(state: MemberState, listener: Listener): boolean {
@@ -73,12 +75,14 @@ export function createAccepting({
       !listener.hasPredecessor &&
       !state.isSpare &&
       !state.wasInRotation &&
-      !isAcceptedFrom(listener)
+      !isAcceptedFrom(listener, state)
     )
   }
 
   function adjust(state: MemberState, listener: Listener): void {
-    const { key, handle } = listener
+    const { key, handle, collecting } = listener
+    // It is on its way to send its socket, from which it must not let go before.
+    if (collecting.has(state.id)) return
     const wanted = shouldAccept(state, listener)
     if (wanted === state.accepting.has(key)) return
     if (!wanted) {
@@ -95,22 +99,38 @@ export function createAccepting({
     state.member.send(giveBack ? { ...message, giveBack } : message, handle)
   }
 
-  /** Sockets of the instances' own: one becomes the supervisor's, the others go. */
-  function collectSocket(listener: Listener): void {
-    if (listener.awaited !== undefined) return
-    const holders = [...listener.holders]
+  /** Sockets of the instances' own become the supervisor's. */
+  function collectSockets({ key, holders, collecting }: Listener): void {
+    if (collecting.size > 0) return
+    const held = [...holders]
       .flatMap((id) => members.get(id) ?? [])
       .filter(({ isSpare }) => !isSpare)
-    const giver = holders.find((state) => state.accepting.has(listener.key)) ?? holders[0]
-    if (giver === undefined) return
-    listener.awaited = giver.id
-    giver.accepting.add(listener.key)
-    giver.member.send({ cmd: AGENT_COMMAND, act: 'accept', key: listener.key, giveBack: true })
+    const using = held.filter((state) => state.accepting.has(key))
+    for (const state of using.length > 0 ? using : held.slice(0, 1)) {
+      collecting.add(state.id)
+      state.accepting.add(key)
+      state.member.send({ cmd: AGENT_COMMAND, act: 'accept', key, giveBack: true })
+    }
+  }
+
+  /** @returns false for one that nobody asked for */
+  function keep(state: MemberState, listener: Listener, handle: ListenHandle): boolean {
+    if (listener.collecting.delete(state.id)) {
+      if (listener.handle === undefined) listener.handle = handle
+      else listener.more.push({ handle, accepting: false })
+      return true
+    }
+    if (listener.awaited !== state.id) return false
+    listener.awaited = undefined
+    listener.handle?.close()
+    listener.handle = handle
+    listener.accepting = false
+    return true
   }
 
   function update(listener: Listener): void {
     if (howOf(listener) === 'own' && spec().policy !== 'reuseport') {
-      collectSocket(listener)
+      collectSockets(listener)
       return
     }
     begin(listener)
@@ -131,15 +151,8 @@ export function createAccepting({
     adjust,
     update,
     returned(state, listener, handle) {
-      if (listener?.awaited !== state.id) {
-        ;(handle as ListenHandle).close()
-        return
-      }
-      listener.awaited = undefined
-      listener.handle?.close()
-      listener.handle = handle as ListenHandle
-      listener.accepting = false
-      update(listener)
+      if (listener !== undefined && keep(state, listener, handle as ListenHandle)) update(listener)
+      else (handle as ListenHandle).close()
     },
   }
 }

@@ -27,6 +27,15 @@ export interface Listener {
   hasPredecessor: boolean
   /** The member that was asked for the handle. */
   awaited: number | undefined
+  /** More sockets at this address (`reuseport`): closing one would reset what waits in it. */
+  readonly more: MoreSocket[]
+  /** Members that were asked for theirs. */
+  readonly collecting: Set<number>
+}
+
+interface MoreSocket {
+  handle: ListenHandle
+  accepting: boolean
 }
 
 export interface Listeners {
@@ -61,6 +70,8 @@ export function createListeners(): Listeners {
       holders: new Set(),
       awaited: undefined,
       hasPredecessor: false,
+      more: [],
+      collecting: new Set(),
     }
     open.set(listener.key, listener)
     return listener
@@ -88,6 +99,7 @@ export function createListeners(): Listeners {
     close(listener) {
       open.delete(listener.key)
       listener.handle?.close()
+      for (const { handle } of listener.more) handle.close()
     },
   }
 }
@@ -105,11 +117,28 @@ export function startAccepting(
 ): number {
   const { handle, query } = listener
   if (listener.accepting || handle === undefined) return 0
+  const errno = acceptFrom(handle, query, onConnection)
+  if (errno === 0) listener.accepting = true
+  return errno
+}
+
+/** Nobody else does: the instances have let go of them. */
+export function startAcceptingMore(
+  { more, query }: Listener,
+  onConnection: (client: StreamHandle) => void,
+): void {
+  for (const socket of more)
+    socket.accepting ||= acceptFrom(socket.handle, query, onConnection) === 0
+}
+
+function acceptFrom(
+  handle: ListenHandle,
+  { backlog }: ListenQuery,
+  onConnection: (client: StreamHandle) => void,
+): number {
   handle.onconnection = (status, client) => {
     // A failed accept (out of descriptors, an aborted connection) concerns nobody else.
     if (status === 0 && client !== undefined) onConnection(client)
   }
-  const errno = handle.listen(query.backlog || DEFAULT_BACKLOG)
-  if (errno === 0) listener.accepting = true
-  return errno
+  return handle.listen(backlog || DEFAULT_BACKLOG)
 }

@@ -17,6 +17,8 @@ import type { TicketKeys } from './ticket-keys.ts'
 
 /** An offer of the socket may be on its way from the instance that has just bound it. */
 const OFFER_MS = 100
+/** Instances that start together are ready together. */
+const REVIEW_MS = 500
 
 type ListenMessage = FromAgent & { act: 'listen' }
 
@@ -139,6 +141,13 @@ export function createListening(options: ListeningOptions): Listening {
     options.onListenerClosed(listener.key)
   }
 
+  /** One that accepted for want of others need not any more; it may come into rotation itself in a moment. */
+  function reviewSoon(listener: Listener): void {
+    clock.at(after(clock.now(), REVIEW_MS), () => {
+      if (listeners.get(listener.key) === listener) accepting.update(listener)
+    })
+  }
+
   return {
     listen,
     offered(state, { seq, query }, handle) {
@@ -168,6 +177,7 @@ export function createListening(options: ListeningOptions): Listening {
       const listener = listeners.get(key)
       if (listener === undefined) return
       listener.holders.delete(state.id)
+      listener.collecting.delete(state.id)
       // An instance that leaves closes its servers, and its replacement wants the socket. One that stays means it.
       const leaving = state.wasInRotation && !state.inRotation
       if (listener.holders.size === 0 && !leaving) close(listener)
@@ -175,7 +185,9 @@ export function createListening(options: ListeningOptions): Listening {
     rotationChanged(state) {
       for (const key of state.listeners) {
         const listener = listeners.get(key)
-        if (listener !== undefined) accepting.adjust(state, listener)
+        if (listener === undefined) continue
+        accepting.adjust(state, listener)
+        if (accepting.howOf(listener) === 'own') reviewSoon(listener)
       }
     },
     policyChanged() {
@@ -185,15 +197,21 @@ export function createListening(options: ListeningOptions): Listening {
       for (const listener of listeners.all()) {
         if (!listener.holders.delete(memberId)) continue
         if (listener.awaited === memberId) listener.awaited = undefined
+        listener.collecting.delete(memberId)
         accepting.update(listener)
       }
     },
     all: () =>
-      [...listeners.all()].flatMap(({ query, handle }) =>
-        handle === undefined ? [] : [{ query, handle }],
+      [...listeners.all()].flatMap(({ query, handle, more }) =>
+        [handle, ...more.map((socket) => socket.handle)].flatMap((each) =>
+          each === undefined ? [] : [{ query, handle: each }],
+        ),
       ),
-    inherit(query, handle) {
-      listeners.adopt(query, handle as ListenHandle).hasPredecessor = true
+    inherit(query, given) {
+      const handle = given as ListenHandle
+      const existing = listeners.get(listenerKey(query))
+      if (existing?.handle === undefined) listeners.adopt(query, handle).hasPredecessor = true
+      else existing.more.push({ handle, accepting: false })
     },
     restoreFiles() {
       for (const listener of listeners.all()) {

@@ -62,6 +62,25 @@ describe.each(nodes)('Node $version', ({ path: node }) => {
     expect(await get(port)).toBe('400')
   })
 
+  test.each(['least-connections', 'kernel'] as const)(
+    'from reuseport to %s under load: what waits in each socket is served',
+    async (policy) => {
+      const PORT = String(await freePort())
+      const spec = { policy: 'reuseport' as const }
+      await using app = testApp({ app: loadedApp, node, spec, env: { PORT } })
+      const port = await app.start(3)
+      const load = startLoad({ port, keepAlive: 2, fresh: 16, thinkMs: 0 })
+      for (const next of [policy, 'reuseport', policy] as const) {
+        const before = load.result.requests
+        await until(() => load.result.requests > before + 200 || undefined)
+        app.balancer.setSpec(balanceSpec({ policy: next }))
+      }
+      await app.instances[0]?.next('report')
+      const { failures } = await load.stop()
+      expect(failures).toEqual([])
+    },
+  )
+
   // SO_REUSEPORT is there since 22.12; without it the instances share one socket.
   test('reuseport: every instance is reached, and when the policy changes from and to it', async () => {
     const PORT = String(await freePort())

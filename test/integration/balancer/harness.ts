@@ -1,7 +1,7 @@
 /** Instances as a supervisor starts them, and a balancer fed by their messages. */
 
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -20,6 +20,7 @@ import {
 } from '../../../src/contract/agent.ts'
 import type { BalanceSpec, Mode } from '../../../src/contract/app.ts'
 import type { ListeningAt } from '../../../src/contract/instance.ts'
+import { NODES } from '../../helpers/nodes.ts'
 
 const here = fileURLToPath(new URL('.', import.meta.url))
 export const appPath = (name: string): string => join(here, '../../fixtures/balancer', name)
@@ -36,14 +37,11 @@ buildSync({
   format: 'cjs',
 })
 
-/** This Node and, where they are installed, newer ones: as packages `node22`, `node24`, or named in LBM_TEST_NODES. */
-export const nodes: { version: string; path: string }[] = [
-  process.execPath,
-  ...['node22', 'node24']
-    .map((name) => join(here, '../../../node_modules', name, 'bin/node'))
-    .filter((path) => existsSync(path)),
-  ...(process.env.LBM_TEST_NODES ?? '').split(':').filter(Boolean),
-].map((path) => ({ path, version: execFileSync(path, ['-v'], { encoding: 'utf8' }).trim() }))
+/** This Node and newer ones. */
+export const nodes: { version: string; path: string }[] = NODES.map(([, path]) => ({
+  path,
+  version: execFileSync(path, ['-v'], { encoding: 'utf8' }).trim(),
+}))
 
 /** The app that the load helper expects. */
 export const loadedApp: string = join(here, '../../fixtures/apps/http.cjs')
