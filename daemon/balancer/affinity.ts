@@ -23,12 +23,17 @@ export function chooseOwn(
   const client = seeker.client()
   const ownerId = policy.ownerOf?.(client)
   const owner = ownerId === undefined ? undefined : members.get(ownerId)
+  const hasSession = policy.hasSession?.(client) === true
+  const isOwned = hasSession ? owner?.listeners.has(key) : owner && takesPart(owner, key)
   const all = [...members.values()].filter((member) => takesPart(member, key))
-  const own = owner?.listeners.has(key) === true ? owner : policy.choose(all, client)
+  // A session goes on where it is, though that one leaves; a new one does not begin there.
+  const own = isOwned === true ? owner : policy.choose(all, client)
+  const isPlacedAnew = !hasSession && ownerId !== undefined && own?.id !== ownerId
+  if (own !== undefined && isPlacedAnew) policy.moved?.(client, own.id)
   if (own === undefined || isFree(own, key)) return own
   // Its instance does not come round: any is better than none.
   const isLate = nowMs >= deadlineMs - waitMs / 2
-  if (!isLate && (policy.hasSession?.(client) === true || !isBlocked(own, nowMs))) return own
+  if (!isLate && (hasSession || !isBlocked(own, nowMs))) return own
   const next = policy.choose(freeOnes(members, key), client)
   if (next !== undefined) policy.moved?.(client, next.id)
   return next ?? own

@@ -198,6 +198,24 @@ describe('affinity', () => {
     }
   })
 
+  test('no session begins at an instance that leaves, though the client was sent there before', async () => {
+    const world = worldOf('sticky')
+    const own = holderOf(world, world.connect('192.0.2.9'))!
+    const second = world.connect('192.0.2.9')
+    await world.clock.advance(300)
+    const next = holderOf(world, second)!
+    world.answer(own)
+    world.answer(next)
+    world.members.get(next)!.inRotation = false
+    // What it was given there is there.
+    expect(holderOf(world, world.connect('192.0.2.9', COOKIE))).toBe(next)
+    world.answer(next)
+    expect(holderOf(world, world.connect('192.0.2.9'))).toBe(own)
+    world.answer(own)
+    const later = { value: 's2', from: 'cookie' } as const
+    expect(holderOf(world, world.connect('192.0.2.9', later))).toBe(own)
+  })
+
   test('ip-hash: home again once its instance is heard of', async () => {
     const world = worldOf('ip-hash')
     const own = holderOf(world, world.connect('192.0.2.9'))!
