@@ -137,6 +137,7 @@ function onTime(pool: Pool, policy: PoolPolicy, now: Monotonic): Step {
       effects.push(...more)
     } else if (state.kills >= MAX_KILLS) {
       next = { ...without(next, id), failures: MAX_FAILURES, lastFailure: 'could not be killed' }
+      effects.push({ type: 'forget', id })
     } else {
       const again: SpareState = {
         ...state,

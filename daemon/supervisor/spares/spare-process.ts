@@ -47,11 +47,12 @@ export interface SpareProcess {
   /** Of its environment. */
   readonly number: number
   readonly said: { listening: ListeningAt[]; axm: Axm }
-  /** Resolves when it has ended. */
+  /** Resolves when it has ended, or is forgotten. */
   readonly gone: Promise<void>
   listeningAt(at: ListeningAt): void
   closedAt(at: ListeningAt): void
   bindFailed(text: string): void
+  forget(): void
   /** From now on `to` hears of it, beginning with what was held back. */
   hand(to: ProcessEvents): void
 }
@@ -172,6 +173,7 @@ export function startSpare(start: SpareStart, deps: LaunchDeps): SpareProcess | 
     bindFailed(text) {
       process.bindFailure = text
     },
+    forget: tellGone,
     hand(listener) {
       to = listener
       for (const message of heldListens) balancer.receive(process.memberId, message)

@@ -96,6 +96,10 @@ export function createSpares(options: SparesOptions): Spares {
       case 'kill':
         spare?.process.child.killTree()
         break
+      case 'forget':
+        spare?.forget()
+        processes.delete(id)
+        break
       case 'give':
         given = id
         break

@@ -54,5 +54,7 @@ export type PoolEffect =
   | { type: 'start'; id: SpareId }
   | { type: 'stop'; id: SpareId }
   | { type: 'kill'; id: SpareId }
+  /** It cannot be killed: nobody is to wait for its end. */
+  | { type: 'forget'; id: SpareId }
   /** It is not the pool's any more. */
   | { type: 'give'; id: SpareId }

@@ -169,7 +169,7 @@ describe('failing', () => {
     pool.send({ type: 'renew' })
     const kills = Array.from({ length: 5 }, () => pool.wait())
     expect(kills).toEqual(Array.from({ length: 5 }, () => [{ type: 'kill', id: 1 }]))
-    pool.wait()
+    expect(pool.wait()).toEqual([{ type: 'forget', id: 1 }])
     expect(pool.pool.spares).toEqual([])
   })
 
