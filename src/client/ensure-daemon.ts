@@ -81,14 +81,8 @@ function supervisorFor<M extends Method>(
 }
 
 /** @throws LbmError HOME_UNUSABLE, or DAEMON_UNREACHABLE with what the daemon printed */
-export async function startDaemon({
-  home,
-  env,
-  daemonFile,
-  again = false,
-  onStarted,
-  supervisorId,
-}: DaemonStart): Promise<void> {
+export async function startDaemon(start: DaemonStart): Promise<void> {
+  const { home, env, daemonFile, again = false, supervisorId } = start
   checkHome(home.root)
   const log = openSync(home.daemonLog, 'a', 0o600)
   const logStart = fstatSync(log).size
@@ -111,6 +105,19 @@ export async function startDaemon({
   const words = again ? [program, AGAIN_FLAG] : [program]
   const child = run(words, expected ? withExpected(childEnv, expected) : childEnv)
   closeSync(log)
+  try {
+    await untilAnswered(start, child, logStart)
+  } catch (error) {
+    if (expected !== undefined) endSupervisor(expected)
+    throw error
+  }
+}
+
+async function untilAnswered(
+  { home, onStarted, again = false }: DaemonStart,
+  child: ChildProcess,
+  logStart: number,
+): Promise<void> {
   let ended: string | undefined
   child.once('error', (error) => (ended = error.message))
   child.once('exit', (code, signal) => (ended = signal === null ? `exit code ${code}` : signal))
@@ -148,6 +155,15 @@ function startSupervisor(
   child.once('error', () => undefined)
   child.unref()
   return child.pid === undefined ? undefined : { id, pid: child.pid }
+}
+
+/** It has no app, and without a daemon gets none. The next daemon removes its files, as those of any that died. */
+function endSupervisor({ pid }: ExpectedSupervisor): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // it found its name taken, and has ended
+  }
 }
 
 function didNotStart(home: HomePaths, logStart: number, ended: string | undefined): LbmError {
