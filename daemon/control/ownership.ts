@@ -1,12 +1,13 @@
 /** `run/<id>.json`: what a supervisor owns. It writes the file; the daemon reads it and cleans up after a dead one. */
 
-import { rmSync, writeFileSync } from 'node:fs'
+import { rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import * as v from 'valibot'
 
 import { after, type Clock } from '../kernel/clock.ts'
-import { isSameProcess, pidStart } from '../kernel/process-identity.ts'
+import { noteOwner } from '../kernel/note-owner.ts'
+import { isSameProcess } from '../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
 import { listPatiently, readPatiently } from '../kernel/read-patiently.ts'
 
@@ -60,15 +61,8 @@ export function readOwnership(runDir: string, id: string): Ownership | undefined
  * after this one must not start a second of that name.
  */
 export function noteStarted(runDir: string, id: string, pid: number): void {
-  const owner: Ownership = { pid, pidStart: pidStart(pid), instances: [] }
-  try {
-    writeFileSync(join(runDir, `${id}.json`), `${JSON.stringify(owner)}\n`, {
-      flag: 'wx',
-      mode: 0o600,
-    })
-  } catch {
-    // it was faster, or the disk is full: then the file comes when there is room
-  }
+  // Where it was faster, or the disk is full, the file is there, or comes when there is room.
+  noteOwner(join(runDir, `${id}.json`), pid)
 }
 
 export function isRunning(owner: Ownership | undefined): owner is Ownership {

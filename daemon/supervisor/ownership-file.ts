@@ -4,7 +4,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 
 import type { InstanceState } from '../../src/contract/instance.ts'
 import { after, type Clock } from '../kernel/clock.ts'
-import { pidStart as startOf } from '../kernel/process-identity.ts'
+import { noteOwner } from '../kernel/note-owner.ts'
 
 /** The counters are for the one that comes after a loss of all processes at once. */
 export type OwnedInstance = Pick<
@@ -38,17 +38,7 @@ const GONE_MS = 50
 
 /** @returns false when another process has the name, or it cannot be had */
 export function claimName(path: string): boolean {
-  const { pid } = process
-  const self = { pid, pidStart: startOf(pid), instances: [] }
-  try {
-    writeFileSync(path, `${JSON.stringify(self)}\n`, {
-      flag: 'wx',
-      mode: 0o600,
-    })
-    return true
-  } catch {
-    return isNoted(path, pid)
-  }
+  return noteOwner(path, process.pid) || isNoted(path, process.pid)
 }
 
 /** The daemon may have noted this very process. */

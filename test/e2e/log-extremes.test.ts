@@ -1,7 +1,7 @@
 /** Readers that stand still, and disks that are full. */
 
 import { execFileSync, spawn } from 'node:child_process'
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, truncateSync } from 'node:fs'
+import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -13,7 +13,7 @@ import { printFigure } from '../helpers/figures.ts'
 import { gapsIn, linesSeen, sizeOf, startFlood } from '../helpers/flood.ts'
 import { privateBytes } from '../helpers/memory.ts'
 import { processesOf } from '../helpers/processes.ts'
-import { RUN_FOLDER } from '../helpers/temp-home.ts'
+import { smallDisk } from '../helpers/small-disk.ts'
 import { until } from '../helpers/until.ts'
 
 /** 60 for the minute; the test's own are short. */
@@ -93,28 +93,10 @@ test.each([
   },
 )
 
-/** A file system of 2 MiB; undefined where mounting is not allowed. */
-function smallDisk(): (Disposable & { path: string }) | undefined {
-  const path = mkdtempSync(join(process.env[RUN_FOLDER] ?? '', 'disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'lbm-test', path], { stdio: 'ignore' })
-  } catch {
-    rmSync(path, { recursive: true })
-    return undefined
-  }
-  return {
-    path,
-    [Symbol.dispose]() {
-      execFileSync('umount', ['-l', path])
-      rmSync(path, { recursive: true })
-    },
-  }
-}
-
 test('the disk fills, and is emptied → the app is not held up, lbm does not grow, each line is there or counted', async ({
   skip,
 }) => {
-  using disk = smallDisk()
+  using disk = smallDisk('2m')
   if (disk === undefined) skip('no tmpfs can be mounted here: that takes root')
   await using cli = newCli()
   const log = join(disk?.path ?? '', 'out.log')

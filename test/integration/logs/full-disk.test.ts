@@ -1,41 +1,15 @@
 import { execFileSync } from 'node:child_process'
-import {
-  chmodSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { chmodSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
 
+import { smallDisk } from '../../helpers/small-disk.ts'
 import { until } from '../../helpers/until.ts'
 import { logWorld } from './log-world.ts'
 
-/** A file system of 256 KiB; undefined where mounting is not allowed. */
-function smallDisk(): (Disposable & { path: string }) | undefined {
-  const path = mkdtempSync(join(tmpdir(), 'lbm-disk-'))
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=256k', 'lbm-test', path], { stdio: 'ignore' })
-  } catch {
-    rmSync(path, { recursive: true })
-    return undefined
-  }
-  return {
-    path,
-    [Symbol.dispose]() {
-      execFileSync('umount', ['-l', path])
-      rmSync(path, { recursive: true })
-    },
-  }
-}
-
 const mayMount = ((): boolean => {
-  using disk = smallDisk()
+  using disk = smallDisk('256k')
   return disk !== undefined
 })()
 if (!mayMount)
@@ -49,7 +23,7 @@ describe.skipIf(!mayMount)('a full disk', () => {
   test.each([5000, 60_000])(
     '%d lines, then space: the program is not held up, what is missing is counted, one warning',
     async (count) => {
-      using disk = smallDisk()!
+      using disk = smallDisk('256k')!
       await using world = logWorld()
       const outFile = join(disk.path, 'app-out.log')
       const filler = join(disk.path, 'filler')
@@ -86,7 +60,7 @@ describe.skipIf(!mayMount)('a full disk', () => {
   )
 
   test('full again and again: every line is there or counted', async () => {
-    using disk = smallDisk()!
+    using disk = smallDisk('256k')!
     await using world = logWorld()
     const outFile = join(disk.path, 'app-out.log')
     const sink = world.open({ outFile, maxSizeBytes: 0 })

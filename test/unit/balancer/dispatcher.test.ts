@@ -150,6 +150,17 @@ describe('affinity', () => {
     return world
   }
 
+  /** A client whose instance is blocked goes to the next; then both are heard of. */
+  async function sentOn(world: ReturnType<typeof worldOf>): Promise<{ own: number; next: number }> {
+    const own = holderOf(world, world.connect('192.0.2.9'))!
+    const second = world.connect('192.0.2.9')
+    await world.clock.advance(300)
+    const next = holderOf(world, second)!
+    world.answer(own)
+    world.answer(next)
+    return { own, next }
+  }
+
   test.each([
     ['ip-hash', undefined],
     ['sticky', undefined],
@@ -186,12 +197,7 @@ describe('affinity', () => {
 
   test('what a client is given elsewhere brings it there again', async () => {
     const world = worldOf('sticky')
-    const own = holderOf(world, world.connect('192.0.2.9'))!
-    const second = world.connect('192.0.2.9')
-    await world.clock.advance(300)
-    const next = holderOf(world, second)!
-    world.answer(own)
-    world.answer(next)
+    const { next } = await sentOn(world)
     for (const address of ['192.0.2.9', '192.0.2.77']) {
       expect(holderOf(world, world.connect(address, COOKIE))).toBe(next)
       world.answer(next)
@@ -200,12 +206,7 @@ describe('affinity', () => {
 
   test('no session begins at an instance that leaves, though the client was sent there before', async () => {
     const world = worldOf('sticky')
-    const own = holderOf(world, world.connect('192.0.2.9'))!
-    const second = world.connect('192.0.2.9')
-    await world.clock.advance(300)
-    const next = holderOf(world, second)!
-    world.answer(own)
-    world.answer(next)
+    const { own, next } = await sentOn(world)
     world.members.get(next)!.inRotation = false
     // What it was given there is there.
     expect(holderOf(world, world.connect('192.0.2.9', COOKIE))).toBe(next)
