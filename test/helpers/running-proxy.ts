@@ -14,6 +14,7 @@ import {
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
+import { scanProcesses, signalAll, treeOf } from '../../daemon/kernel/process-tree.ts'
 import { requireProgram } from './proxy-programs.ts'
 import { until } from './until.ts'
 
@@ -120,7 +121,13 @@ function running(child: ChildProcess, end: NodeJS.Signals, log: () => string): R
   return {
     pid: child.pid ?? 0,
     log,
-    kill: () => stop('SIGKILL'),
+    async kill() {
+      // A worker outlives a master that cannot tell it to end.
+      const tree = child.pid === undefined ? [] : treeOf(child.pid, scanProcesses())
+      const exited = stop('SIGKILL')
+      signalAll(tree, 'SIGKILL')
+      await exited
+    },
     [Symbol.asyncDispose]: () => stop(end),
   }
 }
