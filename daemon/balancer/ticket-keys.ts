@@ -1,8 +1,7 @@
 /** Keys of TLS session tickets, the same for every instance: kept across reloads, renewed daily. */
 
-import { randomBytes } from 'node:crypto'
-
 import { after, type Clock } from '../kernel/clock.ts'
+import { loadCrypto } from '../kernel/crypto.ts'
 
 const KEY_BYTES = 48
 const LIFETIME_MS = 24 * 60 * 60 * 1000
@@ -26,7 +25,7 @@ export function createTicketKeys(clock: Clock, renewed: (keys: string) => void):
     return taken
   }
 
-  const make = (): string => take(randomBytes(KEY_BYTES).toString('base64'))
+  const make = (): string => take(loadCrypto().randomBytes(KEY_BYTES).toString('base64'))
 
   return {
     current: () => keys ?? make(),

@@ -3,6 +3,7 @@
 import { spawn } from 'node:child_process'
 
 import { INIT_ENV } from '../../src/contract/init.ts'
+import { NODE_FLAGS } from '../../src/contract/node-flags.ts'
 import type { Spawned } from './supervisor-link.ts'
 
 export interface SpawnSupervisorOptions {
@@ -31,7 +32,7 @@ export function spawnSupervisor(id: string, options: SpawnSupervisorOptions): Sp
   const { execPath, program, home, logFd } = options
   const env: NodeJS.ProcessEnv = { ...options.env, LBM_HOME: home }
   for (const name of NOT_FOR_SUPERVISORS) delete env[name]
-  const child = spawn(execPath, [program, id], {
+  const child = spawn(execPath, [...NODE_FLAGS, program, id], {
     cwd: '/',
     detached: true,
     env,

@@ -1,10 +1,9 @@
 /** The supervisor's id for any app. */
 
-import { createHash } from 'node:crypto'
-
 import type { AppSpec } from '../../src/contract/app.ts'
 import { sanitiseFileName } from '../../src/contract/log-files.ts'
 import { plainSupervisorId, roomForName } from '../../src/contract/supervisor-id.ts'
+import { loadCrypto } from '../kernel/crypto.ts'
 
 const HASH_CHARS = 8
 
@@ -14,7 +13,7 @@ export function supervisorIdOf(key: string, spec: Pick<AppSpec, 'mode'>, runDir:
 }
 
 function hashedId(key: string, room: number): string {
-  const hash = createHash('sha256').update(key).digest('hex').slice(0, HASH_CHARS)
+  const hash = loadCrypto().createHash('sha256').update(key).digest('hex').slice(0, HASH_CHARS)
   const start = sanitiseFileName(key)
     .replaceAll('\\', '-')
     .slice(0, Math.max(0, room - HASH_CHARS - 1))

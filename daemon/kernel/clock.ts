@@ -13,7 +13,11 @@ export interface Clock {
 const MAX_TIMEOUT_MS = 2 ** 31 - 1
 
 export function systemClock(): Clock {
-  const now = (): Monotonic => performance.now() as Monotonic
+  const now = (): Monotonic => {
+    // The same clock as performance.now(), whose first use loads eight modules.
+    const [seconds, nanoseconds] = process.hrtime()
+    return (seconds * 1000 + nanoseconds / 1e6) as Monotonic
+  }
   return {
     now,
     wall: () => Date.now() as EpochMs,

@@ -1,6 +1,5 @@
 /** Which configurations lbm applied, kept over restarts of the daemon. */
 
-import { randomBytes } from 'node:crypto'
 import { readFileSync, renameSync } from 'node:fs'
 
 import * as v from 'valibot'
@@ -9,6 +8,7 @@ import { LbmError } from '../../src/contract/errors.ts'
 import { haproxyPlace, nginxPlace, proxyOptions } from '../../src/contract/proxy-schemas.ts'
 import { PROXY_KINDS } from '../../src/contract/proxy.ts'
 import { writeFileAtomic } from '../kernel/atomic-file.ts'
+import { loadCrypto } from '../kernel/crypto.ts'
 import type { Front } from './front.ts'
 
 const schema = v.object({
@@ -86,6 +86,6 @@ function read(
       renameSync(path, aside)
       log('proxies.unreadable', { path, aside, message: (cause as Error).message })
     }
-    return { cookieKey: randomBytes(16).toString('hex'), fronts: [] }
+    return { cookieKey: loadCrypto().randomBytes(16).toString('hex'), fronts: [] }
   }
 }

@@ -1,10 +1,10 @@
 /** One configuration of lbm's: which apps it is for, where it is, and its text. Pure but for the names of files. */
 
-import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 
 import type { AppRecord } from '../../src/contract/app.ts'
 import type { HaproxyPlace, NginxPlace, ProxyKind, ProxyOptions } from '../../src/contract/proxy.ts'
+import { loadCrypto } from '../kernel/crypto.ts'
 import { checkCapabilities } from './capabilities.ts'
 import { renderHaproxy } from './haproxy.ts'
 import { renderNginx } from './nginx.ts'
@@ -133,5 +133,5 @@ function haproxyBody(
 }
 
 function shortHash(text: string): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, 12)
+  return loadCrypto().createHash('sha256').update(text).digest('hex').slice(0, 12)
 }

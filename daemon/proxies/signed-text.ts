@@ -1,6 +1,6 @@
 /** The first line of a file that lbm wrote tells whether somebody else has changed it since. Pure but for the hash. */
 
-import { createHash } from 'node:crypto'
+import { loadCrypto } from '../kernel/crypto.ts'
 
 const HEADER =
   /^# Written by lbm for ([^\n]*?)\. Changes by hand are refused without --force\. sha256:([0-9a-f]{64})\n/
@@ -29,5 +29,5 @@ export function generationOf(body: string): string {
 }
 
 function hashOf(text: string): string {
-  return createHash('sha256').update(text).digest('hex')
+  return loadCrypto().createHash('sha256').update(text).digest('hex')
 }

@@ -4,6 +4,7 @@ import { spawn } from 'node:child_process'
 import { connect } from 'node:net'
 
 import { AGAIN_FLAG } from '../../src/contract/again.ts'
+import { NODE_FLAGS } from '../../src/contract/node-flags.ts'
 import { after, type Clock } from '../kernel/clock.ts'
 
 /** Several supervisors notice at once; the lock lets one daemon win, the lottery keeps most from trying. */
@@ -60,7 +61,7 @@ export function keepDaemon(options: DaemonKeeperOptions): DaemonKeeper {
     probe.on('error', () => {
       failures += 1
       log('daemon.restarted', { attempt: failures })
-      const daemon = spawn(process.execPath, [options.daemonPath, AGAIN_FLAG], {
+      const daemon = spawn(process.execPath, [...NODE_FLAGS, options.daemonPath, AGAIN_FLAG], {
         detached: true,
         cwd: '/',
         env: { ...process.env, LBM_HOME: options.home },

@@ -1,17 +1,18 @@
-/** Entry of a supervisor: `node supervisor.cjs <id> [--take-over]`, with LBM_HOME set. Wiring only. */
+/** Entry of a supervisor: `node supervisor.cjs <id> [--take-over]`, or `--expected`, with LBM_HOME set. Wiring only. */
 
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
-import { EXPECTED_FLAG } from '../../src/contract/expected-supervisor.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
+import { EXPECTED_FLAG } from '../../src/contract/head-start.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
 import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
 import { PROTOCOL } from '../../src/contract/version.ts'
-import { after, systemClock } from '../kernel/clock.ts'
+import { systemClock } from '../kernel/clock.ts'
+import { type CommandInput, readCommandInput } from '../kernel/command-input.ts'
 import { pidStart } from '../kernel/process-identity.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
 import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
@@ -30,15 +31,25 @@ import { takeOver } from './takeover/take-over.ts'
 
 /** What the last ends set off may take so long at the supervisor's own end. */
 const HOOKS_GRACE_MS = 2000
-/** One that a command started in advance, and that gets no app, is not needed. */
-const EXPECTED_MS = 10_000
 
 async function main(): Promise<void> {
-  const [, , id, flag] = process.argv
+  const [, , word, flag] = process.argv
   const root = process.env['LBM_HOME']
-  if (id === undefined || root === undefined) {
+  if (word === undefined || root === undefined) {
     throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
   }
+  const command = word === EXPECTED_FLAG ? readCommandInput(process.stdin) : undefined
+  const id = command === undefined ? word : await command.firstLine
+  if (id !== undefined) await run(id, root, { command, takesOver: flag === TAKEOVER_FLAG })
+}
+
+interface Beginning {
+  /** Who started it in advance. */
+  command: CommandInput | undefined
+  takesOver: boolean
+}
+
+async function run(id: string, root: string, { command, takesOver }: Beginning): Promise<void> {
   process.title = `lbm supervisor ${id}`
   holdReserve()
 
@@ -210,18 +221,19 @@ async function main(): Promise<void> {
     process.exit(70)
   })
 
-  if (flag === EXPECTED_FLAG) {
+  if (command !== undefined) {
     if (!claimName(join(home.runDir, `${id}.json`))) return
-    clock.at(after(clock.now(), EXPECTED_MS), () => {
-      if (hosts.size === 0) void shutDown()
-    })
     pipes.prepare()
   }
-  if (flag === TAKEOVER_FLAG) {
+  if (takesOver) {
     await takeOver({ version: __LBM_VERSION__, hosts, deps, serve: () => serve(id, root) })
   } else {
     await serve(id, root)
   }
+  void command?.ended.then(() => {
+    // It got no app: the command's request was refused, or was for another supervisor.
+    if (hosts.size === 0) void shutDown()
+  })
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
 }
 

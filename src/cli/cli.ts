@@ -9,6 +9,7 @@ import {
   type Params,
   type Result,
 } from '../client/call.ts'
+import type { HeadStart } from '../client/head-start.ts'
 import { resolveHome } from '../client/home.ts'
 import { LbmError } from '../contract/errors.ts'
 import type { HomePaths } from '../contract/home.ts'
@@ -25,6 +26,8 @@ export interface Cli {
   miniList: boolean
   /** `--ci`: the words of the command line, for annotations. */
   pipeline?: readonly string[] | undefined
+  /** Begun where the command is likely to need a daemon that is not there. */
+  headStart?: HeadStart | undefined
   /** Set by a command that did what it was asked and has something to say by its exit code. */
   exitCode?: number
 }
@@ -80,6 +83,7 @@ export async function askStarting<M extends Method>(
   const start = {
     home: homeOf(cli),
     env: io.env,
+    headStart: cli.headStart,
     again,
     onStarted: (pid: number) => {
       if (cli.silent) return

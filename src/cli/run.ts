@@ -1,5 +1,7 @@
 /** From the arguments to an exit code. The commands typed all day are chosen by hand, before commander is loaded. */
 
+import { existsSync } from 'node:fs'
+
 import { isAsPm2 } from '../client/as-pm2.ts'
 import type { Cli } from './cli.ts'
 import { runJlist } from './commands/jlist.ts'
@@ -24,14 +26,29 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
       await hot()
       return 0
     }
-    const { runProgram } = await import('./program.ts')
-    if (!own.includes('--ci')) return await runProgram(cli, own)
-    const { runInPipeline } = await import('./run-in-pipeline.ts')
-    const inPipeline = { ...cli, pipeline: own }
-    return await runInPipeline(inPipeline, own, () => runProgram(inPipeline, own))
+    if (!startsScript(own)) return await runCommand(cli, own)
+    const { withHeadStart } = await import('./with-head-start.ts')
+    return await withHeadStart(cli, (started) => runCommand(started, own))
   } catch (error) {
     return reportError(io, error)
   }
+}
+
+async function runCommand(cli: Cli, own: string[]): Promise<number> {
+  const { runProgram } = await import('./program.ts')
+  if (!own.includes('--ci')) return await runProgram(cli, own)
+  const { runInPipeline } = await import('./run-in-pipeline.ts')
+  const inPipeline = { ...cli, pipeline: own }
+  return await runInPipeline(inPipeline, own, () => runProgram(inPipeline, own))
+}
+
+const NEEDS_NO_DAEMON = new Set(['-h', '--help', '--foreground', '--no-daemon'])
+
+/** Seen without knowledge of the options: a wrong guess costs time, and is taken back. */
+function startsScript([command, target = '', ...rest]: readonly string[]): boolean {
+  return (
+    command === 'start' && existsSync(target) && !rest.some((word) => NEEDS_NO_DAEMON.has(word))
+  )
 }
 
 function isSilenced(env: NodeJS.ProcessEnv): boolean {

@@ -1,4 +1,5 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 
@@ -12,6 +13,7 @@ import { processesOf } from '../helpers/processes.ts'
 import { until } from '../helpers/until.ts'
 
 const HTTP = join(import.meta.dirname, '../fixtures/apps/http.cjs')
+const BROKEN = join(import.meta.dirname, '../fixtures/apps/throws.cjs')
 
 const supervisorsOf = ({ home }: Cli): string[] =>
   processesOf(home.root)
@@ -47,18 +49,45 @@ test('several first commands at once → one daemon, a supervisor an app, every 
   expect(ids().toSorted()).toEqual(['app-app0', 'app-app1', 'app-app2', 'app-app3'])
 })
 
-test('a start that the daemon refuses → nothing runs, and kill leaves nothing', async () => {
+test('both stay when the command has ended, with an app that runs or one that does not', async () => {
   await using cli = newCli()
-  const file = join(cli.home.root, 'busy.ecosystem.config.json')
-  writeFileSync(
-    file,
-    JSON.stringify({
-      apps: [{ name: 'a', script: HTTP, instances: 2, cron_restart: '61 * * * *' }],
-    }),
-  )
-  expect((await cli.lbm('start', file)).exitCode).not.toBe(0)
-  expect(await cli.jlist()).toEqual([])
+  expect((await cli.lbm('start', BROKEN, '-i', '1', '-n', 'broken')).exitCode).toBe(1)
+  const listed = await cli.jlist()
+  expect(listed.map(({ name, pm2_env }) => [name, pm2_env.status])).toEqual([['broken', 'errored']])
 })
+
+test('an option that there is not → exit 2, and when the command ends nothing runs', async () => {
+  await using cli = newCli()
+  const run = await cli.lbm('start', HTTP, '--nonsense')
+  expect(run.exitCode).toBe(2)
+  expect(processesOf(cli.home.root)).toEqual([])
+})
+
+test('what the daemon refuses → nothing runs soon after', async () => {
+  await using cli = newCli()
+  expect(
+    (await cli.lbm('start', HTTP, '-i', '2', '--cron-restart', '61 * * * *')).exitCode,
+  ).not.toBe(0)
+  await until(() => processesOf(cli.home.root).length === 0)
+})
+
+test.each(['SIGINT', 'SIGKILL'] as const)(
+  '%s of the command while both boot → nothing runs soon after',
+  async (signal) => {
+    await using cli = newCli()
+    const command = cli.start('start', HTTP, '-i', '2')
+    await until(() => processesOf(cli.home.root).length >= 3)
+    process.kill(command.pid, signal)
+    await command.done
+    // The request may have been out already: then the app is there, and so is what it needs.
+    await until(async () => processesOf(cli.home.root).length === 0 || (await isListed(cli)))
+  },
+)
+
+async function isListed(cli: Cli): Promise<boolean> {
+  const { exitCode, stdout } = await cli.lbm('jlist')
+  return exitCode === 0 && stdout.trim() !== '[]'
+}
 
 test('one whose name another process has ends, and leaves the file alone', async () => {
   await using cli = newCli()
@@ -66,11 +95,26 @@ test('one whose name another process has ends, and leaves the file alone', async
   const file = join(cli.home.runDir, 'app-a.json')
   const owner = JSON.stringify({ pid: process.pid, pidStart: 1, instances: [] })
   writeFileSync(file, owner)
-  const { status } = spawnSync(
-    process.execPath,
-    [join(DIST, 'supervisor.cjs'), 'app-a', '--expected'],
-    { env: { ...process.env, LBM_HOME: cli.home.root }, timeout: 20_000 },
-  )
+  const { status } = spawnSync(process.execPath, [join(DIST, 'supervisor.cjs'), '--expected'], {
+    env: { ...process.env, LBM_HOME: cli.home.root },
+    input: 'app-a\n',
+    timeout: 20_000,
+  })
   expect(status).toBe(0)
   expect(readFileSync(file, 'utf8')).toBe(owner)
 })
+
+test.each(['daemon', 'supervisor'])(
+  'an expected %s ends with a command that asks for nothing',
+  async (program) => {
+    await using cli = newCli()
+    mkdirSync(cli.home.runDir, { recursive: true })
+    const child = spawn(process.execPath, [join(DIST, `${program}.cjs`), '--expected'], {
+      env: { ...process.env, LBM_HOME: cli.home.root },
+      stdio: ['pipe', 'ignore', 'inherit'],
+    })
+    const ended = once(child, 'exit')
+    child.stdin.end()
+    expect(await ended).toEqual([0, null])
+  },
+)

@@ -4,7 +4,7 @@ import { expect, test } from 'vitest'
 
 import { signalPid } from '../../daemon/kernel/process-tree.ts'
 import { call } from '../../src/client/call.ts'
-import { startDaemon } from '../../src/client/ensure-daemon.ts'
+import { callStarting } from '../../src/client/ensure-daemon.ts'
 import { TRANSITIONAL_PHASES } from '../../src/contract/instance.ts'
 import { newCli } from '../helpers/cli.ts'
 import { DIST, FIXTURES } from '../helpers/dist.ts'
@@ -29,7 +29,7 @@ test(
     const random = seededRandom(seed)
     const pick = <T>(values: readonly T[]): T => values[Math.floor(random() * values.length)] as T
     const { socket } = cli.home
-    await startDaemon({ home: cli.home, env: process.env, daemonFile: join(DIST, 'daemon.cjs') })
+    await callStarting({ home: cli.home, env: process.env, programs: DIST }, 'daemon.ping', {})
     const model: Model = new Map()
     const counts: Record<string, number> = {}
 

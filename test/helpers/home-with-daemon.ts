@@ -1,9 +1,7 @@
 /** A home with its daemon, spoken to over the API. */
 
-import { join } from 'node:path'
-
 import { call, type Method, type Params, type Result } from '../../src/client/call.ts'
-import { startDaemon } from '../../src/client/ensure-daemon.ts'
+import { callStarting } from '../../src/client/ensure-daemon.ts'
 import type { AppSpec } from '../../src/contract/app.ts'
 import type { InstanceView } from '../../src/contract/instance.ts'
 import { type Cli, newCli } from './cli.ts'
@@ -19,11 +17,8 @@ export interface HomeWithDaemon extends Cli {
 export async function homeWithDaemon(): Promise<HomeWithDaemon> {
   const cli = newCli()
   const { socket, root } = cli.home
-  await startDaemon({
-    home: cli.home,
-    env: { ...process.env, LBM_HOME: root },
-    daemonFile: join(DIST, 'daemon.cjs'),
-  })
+  const start = { home: cli.home, env: { ...process.env, LBM_HOME: root }, programs: DIST }
+  await callStarting(start, 'daemon.ping', {})
   return {
     ...cli,
     call: (method, params) => call(socket, method, params),

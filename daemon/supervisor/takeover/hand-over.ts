@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 
 import { LbmError } from '../../../src/contract/errors.ts'
 import { ALIVE_PHASES } from '../../../src/contract/instance.ts'
+import { NODE_FLAGS } from '../../../src/contract/node-flags.ts'
 import {
   type FromPredecessor,
   type FromSuccessor,
@@ -43,7 +44,7 @@ export async function handOver(options: HandOverOptions): Promise<{ pid: number 
       hint: 'type "lbm upgrade" again when it has ended',
     })
   }
-  const successor = spawn(process.execPath, [program, id, TAKEOVER_FLAG], {
+  const successor = spawn(process.execPath, [...NODE_FLAGS, program, id, TAKEOVER_FLAG], {
     detached: true,
     cwd: '/',
     env: { ...process.env, LBM_HOME: home },

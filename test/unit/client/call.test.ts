@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 
 import { call, isDaemonDown } from '../../../src/client/call.ts'
-import { callStarting, startDaemon } from '../../../src/client/ensure-daemon.ts'
+import { callStarting } from '../../../src/client/ensure-daemon.ts'
 import { resolveHome } from '../../../src/client/home.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
 import { type HomePaths, homePaths } from '../../../src/contract/home.ts'
@@ -185,9 +185,8 @@ setTimeout(() => process.exit(), 20000)
 
 describe('starting the daemon', () => {
   const withDaemon = (place: Place, text: string): string => {
-    const file = join(place.home.root, 'daemon-under-test.cjs')
-    writeFileSync(file, text)
-    return file
+    writeFileSync(join(place.home.root, 'daemon.cjs'), text)
+    return place.home.root
   }
 
   it('where none answers: started once, told, and then asked', async () => {
@@ -196,7 +195,7 @@ describe('starting the daemon', () => {
     const start = {
       home: place.home,
       env: { ...process.env, NODE_OPTIONS: '--no-warnings' },
-      daemonFile: withDaemon(place, TINY_DAEMON),
+      programs: withDaemon(place, TINY_DAEMON),
       onStarted: (pid: number) => started.push(pid),
     }
     const first = await callStarting(start, 'daemon.ping', {})
@@ -209,12 +208,12 @@ describe('starting the daemon', () => {
 
   it('one that ends at once: what it said', async () => {
     using place = tempHome()
-    const daemonFile = withDaemon(
+    const programs = withDaemon(
       place,
       `console.log(JSON.stringify({ event: 'daemon.failed', message: 'the moon is wrong' })); process.exit(7)`,
     )
     await expect(
-      startDaemon({ home: place.home, env: process.env, daemonFile }),
+      callStarting({ home: place.home, env: process.env, programs }, 'daemon.ping', {}),
     ).rejects.toMatchObject({
       code: 'DAEMON_UNREACHABLE',
       message: expect.stringMatching(
@@ -227,7 +226,9 @@ describe('starting the daemon', () => {
     using place = tempHome()
     const file = join(place.home.root, 'file')
     writeFileSync(file, '')
-    await expect(startDaemon({ home: homePaths(file), env: process.env })).rejects.toMatchObject({
+    await expect(
+      callStarting({ home: homePaths(file), env: process.env }, 'daemon.ping', {}),
+    ).rejects.toMatchObject({
       code: 'HOME_UNUSABLE',
     })
   })
@@ -235,7 +236,9 @@ describe('starting the daemon', () => {
   it.runIf(process.getuid?.() !== 0)('a home that is not writable', async () => {
     using place = tempHome()
     chmodSync(place.home.root, 0o500)
-    await expect(startDaemon({ home: place.home, env: process.env })).rejects.toMatchObject({
+    await expect(
+      callStarting({ home: place.home, env: process.env }, 'daemon.ping', {}),
+    ).rejects.toMatchObject({
       code: 'HOME_UNUSABLE',
     })
     chmodSync(place.home.root, 0o700)
@@ -245,7 +248,9 @@ describe('starting the daemon', () => {
     using place = tempHome()
     const { chownSync } = await import('node:fs')
     chownSync(place.home.root, 12_345, 12_345)
-    await expect(startDaemon({ home: place.home, env: process.env })).rejects.toMatchObject({
+    await expect(
+      callStarting({ home: place.home, env: process.env }, 'daemon.ping', {}),
+    ).rejects.toMatchObject({
       code: 'HOME_UNUSABLE',
       message: expect.stringContaining('belongs to user 12345') as string,
     })
