@@ -24,7 +24,7 @@ import { readPortFacts, withSlotBase } from './slot-ports.ts'
 import type { LastingVariables } from './state-format.ts'
 import type { Store } from './store.ts'
 import type { Spawned } from './supervisor-link.ts'
-import { createSupervisors, type Supervisors } from './supervisors.ts'
+import { type AdoptOptions, createSupervisors, type Supervisors } from './supervisors.ts'
 import { createWatchers, type Watchers } from './watch.ts'
 
 const SNAPSHOT_MS = 5000
@@ -65,7 +65,7 @@ export interface Control extends Disposable {
   apply(record: AppRecord): void
   forget(key: string): void
   /** Finds what runs, and makes it what is desired. Resolves when it is found; the rest follows. */
-  adopt(): Promise<void>
+  adopt(how: AdoptOptions): Promise<void>
 }
 
 export function createControl(options: ControlOptions): Control {
@@ -257,8 +257,8 @@ export function createControl(options: ControlOptions): Control {
       jobs.forget(key)
       needs.changed()
     },
-    async adopt() {
-      const actual = await supervisors.adopt()
+    async adopt(how) {
+      const actual = await supervisors.adopt(how)
       converge(store.apps(), actual, convergence)
       proxies.changed()
     },

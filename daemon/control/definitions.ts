@@ -3,9 +3,7 @@
 import type { AppRecord, AppSpec, SlotRecord } from '../../src/contract/app.ts'
 import { unreadNames, withoutValues } from '../../src/contract/env-references.ts'
 import { LbmError } from '../../src/contract/errors.ts'
-
-/** Gives the next id. */
-export type AllocateId = () => number
+import type { AllocateId } from '../../src/contract/new-record.ts'
 
 export interface Change {
   record: AppRecord
@@ -22,21 +20,6 @@ export function freeKey(name: string, taken: ReadonlySet<string>): string {
   let copy = 2
   while (taken.has(`${name}~${copy}`)) copy += 1
   return `${name}~${copy}`
-}
-
-export function newRecord(
-  key: string,
-  spec: AppSpec,
-  allocate: AllocateId,
-  createdAt: number,
-): AppRecord {
-  const desired = spec.autostart ? 'running' : 'stopped'
-  const slots = Array.from({ length: spec.instances }, (_, number) => ({
-    id: allocate(),
-    number,
-    desired,
-  })) satisfies SlotRecord[]
-  return { key, spec, slots, listens: false, createdAt }
 }
 
 /**

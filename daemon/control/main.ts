@@ -5,12 +5,11 @@ import { join } from 'node:path'
 import { AGAIN_FLAG } from '../../src/contract/again.ts'
 import { isLbmError } from '../../src/contract/errors.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
-import { EXPECTED_FLAG } from '../../src/contract/head-start.ts'
+import { takeExpected } from '../../src/contract/head-start.ts'
 import { type HomePaths, homePaths } from '../../src/contract/home.ts'
 import { EXIT_FOR_RESTART, INIT_ENV } from '../../src/contract/init.ts'
 import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
 import { after, type Clock, systemClock } from '../kernel/clock.ts'
-import { readCommandInput } from '../kernel/command-input.ts'
 import { describeBug, openLogFile } from '../kernel/log.ts'
 import { acquirePidLock, isLock, type PidLock } from '../kernel/pid-lock.ts'
 import { scanProcesses } from '../kernel/process-tree.ts'
@@ -22,7 +21,7 @@ import { prepareHome } from './home-folder.ts'
 import { initNotify } from './init-notify.ts'
 import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
-import { listSupervisors, pause } from './ownership.ts'
+import { listSupervisors, noteStarted, pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
 import { openStore } from './store.ts'
 import { replace, yieldTo } from './yield-to.ts'
@@ -78,6 +77,7 @@ async function lockHome(home: HomePaths, hello: Hello, clock: Clock): Promise<Pi
 async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): Promise<void> {
   const logFile = openLogFile({ path: home.daemonLog, from: 'daemon', clock })
   const { log } = logFile
+  const expected = takeExpected(process.env)
   process.on('uncaughtException', (error) => {
     log('bug', { message: describeBug(error) })
     process.exit(EXIT_SOFTWARE)
@@ -108,7 +108,8 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
       }),
     measuring: { measure: measureByPidusage, scan: scanProcesses, cpuMs },
   })
-  await control.adopt()
+  if (expected !== undefined) noteStarted(home.runDir, expected.id, expected.pid)
+  await control.adopt({ except: expected?.id })
 
   const init = initNotify({ env: process.env, pid: process.pid, clock, log })
   const ending = createEnding(control, async (how) => {
@@ -154,12 +155,6 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
       log('logs.not-reopened', { message: describeBug(error) }),
     )
   })
-  if (process.argv[2] === EXPECTED_FLAG) {
-    // Its command turned out not to need it.
-    void readCommandInput(process.stdin).ended.then(() => {
-      if (store.apps().length === 0) void ending.leave()
-    })
-  }
   watchLock(lock, clock, () => {
     log('daemon.replaced')
     void ending.leave()

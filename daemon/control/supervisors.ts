@@ -4,7 +4,6 @@ import type { UpgradedSupervisor } from '../../src/contract/api.ts'
 import { type AppRecord, isScheduledJob } from '../../src/contract/app.ts'
 import { isLbmError, LbmError } from '../../src/contract/errors.ts'
 import type { LbmEvent } from '../../src/contract/events.ts'
-import type { ExpectedSupervisor } from '../../src/contract/head-start.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import type { ParamsOf, ResultOf } from '../../src/contract/rpc.ts'
 import type { SupervisorApi } from '../../src/contract/supervisor.ts'
@@ -13,7 +12,7 @@ import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
 import { desiredRunning } from './definitions.ts'
 import { type InstanceCache, isActive, lostWithSupervisor } from './instance-cache.ts'
-import { listSupervisors, noteStarted, type OwnedInstance, pause } from './ownership.ts'
+import { listSupervisors, type OwnedInstance, pause } from './ownership.ts'
 import type { ActualApp } from './reconcile.ts'
 import { supervisorIdOf } from './supervisor-id.ts'
 import {
@@ -47,11 +46,14 @@ export interface SupervisorsOptions {
   onEvent: (event: LbmEvent) => void
 }
 
+export interface AdoptOptions {
+  /** Not this one: the request for what it has is on its way. */
+  except: string | undefined
+}
+
 export interface Supervisors {
   /** Finds the supervisors that run, and what they host; cleans up after those that do not. */
-  adopt(): Promise<ActualApp[]>
-  /** A supervisor that a command has started for the app, and the daemon need not. */
-  expect(record: AppRecord, supervisor: ExpectedSupervisor): void
+  adopt(how: AdoptOptions): Promise<ActualApp[]>
   /** Gives the app's supervisor the record, starting it if need be. */
   put(record: AppRecord): Promise<void>
   /** Ends the app; its supervisor too, where it hosts nothing else. */
@@ -241,9 +243,10 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
   }
 
   return {
-    async adopt() {
+    async adopt({ except }) {
       adopted = []
-      const all = listSupervisors(runDir).map(async (id) => {
+      const ids = listSupervisors(runDir).filter((id) => id !== except)
+      const all = ids.map(async (id) => {
         try {
           const found = await link(id)
           if (!(await found.adopt())) links.delete(id)
@@ -255,9 +258,6 @@ export function createSupervisors(options: SupervisorsOptions): Supervisors {
       const apps = adopted
       adopted = undefined
       return apps
-    },
-    expect(record, { id, pid }) {
-      if (id === idOf(record)) noteStarted(runDir, id, pid)
     },
     put,
     async drop(record, timeoutMs) {

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
-import { EXPECTED_FLAG } from '../../src/contract/head-start.ts'
+import { type Appointment, EXPECTED_FLAG } from '../../src/contract/head-start.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
@@ -18,6 +18,7 @@ import { holdReserve } from '../kernel/read-patiently.ts'
 import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import type { AppHost, HostDeps } from './app-host-port.ts'
 import { createAppMessages } from './app-messages.ts'
+import { beginAhead } from './begin-ahead.ts'
 import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
 import { createOomLedger } from './health/deaths/kernel-oom.ts'
 import { createNotifyHub } from './health/notify/notify-hub.ts'
@@ -39,17 +40,25 @@ async function main(): Promise<void> {
     throw new Error('usage: LBM_HOME=<folder> node supervisor.cjs <id>')
   }
   const command = word === EXPECTED_FLAG ? readCommandInput(process.stdin) : undefined
-  const id = command === undefined ? word : await command.firstLine
-  if (id !== undefined) await run(id, root, { command, takesOver: flag === TAKEOVER_FLAG })
+  if (command === undefined) {
+    await run({ id: word }, root, { takesOver: flag === TAKEOVER_FLAG })
+    return
+  }
+  const line = await command.firstLine
+  if (line !== undefined) await run(JSON.parse(line) as Appointment, root, { command })
 }
 
 interface Beginning {
   /** Who started it in advance. */
-  command: CommandInput | undefined
-  takesOver: boolean
+  command?: CommandInput
+  takesOver?: boolean
 }
 
-async function run(id: string, root: string, { command, takesOver }: Beginning): Promise<void> {
+async function run(
+  { id, app }: Appointment,
+  root: string,
+  { command, takesOver = false }: Beginning,
+): Promise<void> {
   process.title = `lbm supervisor ${id}`
   holdReserve()
 
@@ -103,11 +112,11 @@ async function run(id: string, root: string, { command, takesOver }: Beginning):
       broadcast('instance.changed', report)
     },
     processesChanged: recordProcesses,
-    removed(app, instance) {
+    removed(key, instance) {
       recordProcesses()
-      broadcast('instance.removed', { app, id: instance })
+      broadcast('instance.removed', { app: key, id: instance })
     },
-    listens: (app) => broadcast('app.listens', { app }),
+    listens: (key) => broadcast('app.listens', { app: key }),
     emit,
     log,
   }
@@ -157,6 +166,16 @@ async function run(id: string, root: string, { command, takesOver }: Beginning):
       exit: () => void closeFiles().then(() => process.exit(0)),
     })
 
+  const headStart = beginAhead(
+    supervisorMethods({ id, version: __LBM_VERSION__, hosts, deps, messages, shutDown, upgrade }),
+    (key) => {
+      const host = hosts.get(key)
+      // What was told before is not known to a daemon that did not know of the app.
+      for (const report of host?.reports() ?? []) broadcast('instance.changed', report)
+      if (host?.record().listens === true) broadcast('app.listens', { app: key })
+    },
+  )
+
   async function serve(supervisorId: string, homeRoot: string): Promise<void> {
     ownership = ownershipFile(join(home.runDir, `${supervisorId}.json`), {
       id: supervisorId,
@@ -181,18 +200,7 @@ async function run(id: string, root: string, { command, takesOver }: Beginning):
     server = await serveRpc({
       path: join(home.runDir, `${supervisorId}.sock`),
       hello: { protocol: PROTOCOL, version: __LBM_VERSION__, role: 'supervisor', pid: process.pid },
-      methods: checkedMethods(
-        supervisorSchemas,
-        supervisorMethods({
-          id: supervisorId,
-          version: __LBM_VERSION__,
-          hosts,
-          deps,
-          messages,
-          shutDown,
-          upgrade,
-        }),
-      ),
+      methods: checkedMethods(supervisorSchemas, headStart.methods),
       onConnection(connection) {
         daemons += 1
         keeping.connected()
@@ -228,11 +236,13 @@ async function run(id: string, root: string, { command, takesOver }: Beginning):
   if (takesOver) {
     await takeOver({ version: __LBM_VERSION__, hosts, deps, serve: () => serve(id, root) })
   } else {
-    await serve(id, root)
+    const serving = serve(id, root)
+    if (app !== undefined) headStart.begin(app)
+    await serving
   }
   void command?.ended.then(() => {
-    // It got no app: the command's request was refused, or was for another supervisor.
-    if (hosts.size === 0) void shutDown()
+    // The command's request was refused, was for another supervisor, or never sent.
+    if (hosts.size === 0 || headStart.isAhead()) void shutDown()
   })
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
 }

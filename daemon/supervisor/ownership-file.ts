@@ -63,6 +63,7 @@ export function ownershipFile(
   let pids: readonly number[] = []
   let recorded = new Set<number>()
   let later: { timer: Disposable; hasFailed: boolean } | undefined
+  let isDue = false
 
   function write(): void {
     later?.timer[Symbol.dispose]()
@@ -80,6 +81,16 @@ export function ownershipFile(
     }
   }
 
+  /** Instances that start together are one file: between two spawns each would cost as much as the spawn. */
+  function writeThisTurn(): void {
+    if (isDue) return
+    isDue = true
+    queueMicrotask(() => {
+      isDue = false
+      write()
+    })
+  }
+
   function writeIn(ms: number, hasFailed: boolean): void {
     later ??= { timer: clock.at(after(clock.now(), ms), write), hasFailed }
   }
@@ -88,7 +99,8 @@ export function ownershipFile(
     wanted = JSON.stringify({ ...self, instances })
     pids = instances.map(({ pid }) => pid)
     if (wanted === written || later?.hasFailed === true) return
-    if (pids.length === 0 || pids.some((pid) => !recorded.has(pid))) write()
+    if (pids.length === 0) write()
+    else if (pids.some((pid) => !recorded.has(pid))) writeThisTurn()
     else writeIn(GONE_MS, false)
   }
 

@@ -26,7 +26,7 @@ export interface Cli {
   miniList: boolean
   /** `--ci`: the words of the command line, for annotations. */
   pipeline?: readonly string[] | undefined
-  /** Begun where the command is likely to need a daemon that is not there. */
+  /** Begun where the command is likely to need a supervisor, and there is none. */
   headStart?: HeadStart | undefined
   /** Set by a command that did what it was asked and has something to say by its exit code. */
   exitCode?: number

@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs'
 
 import { isAsPm2 } from '../client/as-pm2.ts'
+import { isConfigFileName } from '../config/config-file-name.ts'
 import type { Cli } from './cli.ts'
 import { runJlist } from './commands/jlist.ts'
 import { runList } from './commands/list.ts'
@@ -42,12 +43,15 @@ async function runCommand(cli: Cli, own: string[]): Promise<number> {
   return await runInPipeline(inPipeline, own, () => runProgram(inPipeline, own))
 }
 
-const NEEDS_NO_DAEMON = new Set(['-h', '--help', '--foreground', '--no-daemon'])
+const NEEDS_NO_SUPERVISOR = new Set(['-h', '--help', '--foreground', '--no-daemon'])
 
 /** Seen without knowledge of the options: a wrong guess costs time, and is taken back. */
 function startsScript([command, target = '', ...rest]: readonly string[]): boolean {
   return (
-    command === 'start' && existsSync(target) && !rest.some((word) => NEEDS_NO_DAEMON.has(word))
+    command === 'start' &&
+    existsSync(target) &&
+    !isConfigFileName(target) &&
+    !rest.some((word) => NEEDS_NO_SUPERVISOR.has(word))
   )
 }
 

@@ -1,4 +1,4 @@
-/** A command that starts an app in a home without a daemon: both boot side by side. */
+/** A command that starts an app in a home without a daemon: the supervisor boots beside it. */
 
 import { beginHeadStart, type HeadStart } from '../client/head-start.ts'
 import { type Cli, homeOf } from './cli.ts'
@@ -9,8 +9,7 @@ export async function withHeadStart(cli: Cli, run: (cli: Cli) => Promise<number>
   try {
     return await run({ ...cli, headStart })
   } finally {
-    // What nobody has asked for anything is gone before the command is.
-    if (!headStart.isUp) await headStart.release()
+    await headStart.release()
   }
 }
 

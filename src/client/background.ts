@@ -4,6 +4,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, fstatSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 
+import { type ExpectedSupervisor, withExpected } from '../contract/head-start.ts'
 import type { HomePaths } from '../contract/home.ts'
 import { NODE_FLAGS } from '../contract/node-flags.ts'
 
@@ -17,11 +18,17 @@ const NOT_FOR_THE_DAEMON = [
   'INVOCATION_ID',
 ]
 
+export interface RunOptions {
+  /** `pipe`: its end tells the program that this process is gone. Default: `ignore`. */
+  stdin?: 'ignore' | 'pipe'
+  /** A supervisor that the daemon is to count on. */
+  expected?: ExpectedSupervisor | undefined
+}
+
 export interface Background extends Disposable {
   /** Where in the daemon's log they begin to write. */
   readonly logStart: number
-  /** @param stdin `pipe`: its end tells them that this process is gone */
-  run(program: 'daemon' | 'supervisor', words: string[], stdin: 'ignore' | 'pipe'): ChildProcess
+  run(program: 'daemon' | 'supervisor', words: string[], how?: RunOptions): ChildProcess
 }
 
 export function openBackground(
@@ -34,14 +41,14 @@ export function openBackground(
   for (const name of NOT_FOR_THE_DAEMON) delete childEnv[name]
   return {
     logStart: fstatSync(log).size,
-    run(program, words, stdin) {
+    run(program, words, { stdin = 'ignore', expected } = {}) {
       const child = spawn(
         process.execPath,
         [...NODE_FLAGS, join(programs, `${program}.cjs`), ...words],
         {
           cwd: home.root,
           detached: true,
-          env: childEnv,
+          env: expected === undefined ? childEnv : withExpected(childEnv, expected),
           stdio: [stdin, log, log],
         },
       )

@@ -1,10 +1,12 @@
 /** Starts the daemon of a home where none answers. */
 
-import { readFileSync } from 'node:fs'
+import type { ChildProcess } from 'node:child_process'
+import { existsSync, readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { AGAIN_FLAG } from '../contract/again.ts'
 import { LbmError } from '../contract/errors.ts'
+import type { ExpectedSupervisor } from '../contract/head-start.ts'
 import type { HomePaths } from '../contract/home.ts'
 import { plainSupervisorId } from '../contract/supervisor-id.ts'
 import type { Hello } from '../contract/version.ts'
@@ -17,12 +19,13 @@ import {
   type Params,
   type Result,
 } from './call.ts'
+import { firstRecord, mayBegin } from './first-app.ts'
 import { beginHeadStart, type HeadStart } from './head-start.ts'
 import { checkHome, explainConnect } from './home-state.ts'
 
 /** The daemon listens some 100 ms after its spawn; a busy machine needs longer. */
 const START_TIMEOUT_MS = 10_000
-const RETRY_MS = 10
+const RETRY_MS = 5
 /** Two commands may both start a daemon: the one that comes second exits, and the first is about to listen. */
 const GRACE_AFTER_EXIT_MS = 1_000
 
@@ -31,7 +34,7 @@ export interface DaemonStart {
   env: NodeJS.ProcessEnv
   /** The folder of the programs; this file's unless a test says otherwise. */
   programs?: string | undefined
-  /** What a command that is likely to need it started early. */
+  /** A supervisor that a command started before it knew what for. */
   headStart?: HeadStart | undefined
   /** It is there for supervisors that are there already; where they end meanwhile, so does it. */
   again?: boolean | undefined
@@ -40,7 +43,11 @@ export interface DaemonStart {
 }
 
 /** A daemon on its way. */
-type Coming = Pick<HeadStart, 'daemon' | 'logStart' | 'isUp'>
+interface Coming {
+  daemon: ChildProcess
+  /** Where in its log it begins to write. */
+  logStart: number
+}
 
 /**
  * `call`, starting the daemon first when nothing listens.
@@ -52,81 +59,70 @@ export async function callStarting<M extends Method>(
   params: Params<M>,
   options: CallOptions = {},
 ): Promise<Result<M>> {
-  const { home, env } = start
-  let { headStart } = start
-  let coming: Coming
-  if (headStart?.isUp === false) {
-    coming = headStart
-  } else {
-    try {
-      return await call(
-        home.socket,
-        method,
-        withSupervisor(headStart, method, params, home),
-        options,
-      )
-    } catch (error) {
-      if (!isDaemonDown(error)) throw explainConnect(error, home)
-    }
-    if (method === 'app.start') headStart ??= beginHeadStart(home, env)
-    coming = headStart?.isUp === false ? headStart : spawnDaemon(start)
+  const { home } = start
+  try {
+    return await call(home.socket, method, params, options)
+  } catch (error) {
+    if (!isDaemonDown(error)) throw explainConnect(error, home)
   }
-  const request = withSupervisor(headStart, method, params, home)
+  checkHome(home.root)
+  const coming = spawnDaemon(start, expectedFor(start, method, params))
   const ask = (onHello: (hello: Hello) => void): Promise<Result<M>> =>
-    call(home.socket, method, request, { ...options, onHello })
+    call(home.socket, method, params, { ...options, onHello })
   return await callComing(start, coming, ask, options.onHello)
 }
 
-/** Names the supervisor that has a head start, to the first app that may have it. */
-function withSupervisor<M extends Method>(
-  headStart: HeadStart | undefined,
+/** The supervisor of the first app, which starts beside the daemon. */
+function expectedFor<M extends Method>(
+  { home, env, headStart, programs }: DaemonStart,
   method: M,
   params: Params<M>,
-  { runDir }: HomePaths,
-): Params<M> {
-  if (method !== 'app.start' || headStart === undefined) return params
-  const { spec } = params as Params<'app.start'>
-  const id = plainSupervisorId(spec.name, spec, runDir)
-  const supervisor = id === undefined ? undefined : headStart.appoint(id)
-  return supervisor === undefined ? params : { ...params, supervisor }
+): ExpectedSupervisor | undefined {
+  if (method !== 'app.start') return undefined
+  const { spec, force, wait } = params as Params<'app.start'>
+  const id = plainSupervisorId(spec.name, spec, home.runDir)
+  if (id === undefined) return undefined
+  const app = wait && !force && mayBegin(spec, home) ? firstRecord(spec) : undefined
+  const first = headStart ?? beginHeadStart(home, env, programs)
+  return first?.appoint(app === undefined ? { id } : { id, app })
 }
 
-function spawnDaemon({ home, env, programs, again = false }: DaemonStart): Coming {
-  checkHome(home.root)
+function spawnDaemon(
+  { home, env, programs, again = false }: DaemonStart,
+  expected: ExpectedSupervisor | undefined,
+): Coming {
   using background = openBackground(home, env, programs)
-  return {
-    daemon: background.run('daemon', again ? [AGAIN_FLAG] : [], 'ignore'),
-    logStart: background.logStart,
-    isUp: false,
-  }
+  const daemon = background.run('daemon', again ? [AGAIN_FLAG] : [], { expected })
+  return { daemon, logStart: background.logStart }
 }
 
 /** @param ask tried until something listens: either the daemon that comes, or one of another command that was faster */
 async function callComing<T>(
   { home, onStarted, again = false }: DaemonStart,
-  coming: Coming,
+  { daemon, logStart }: Coming,
   ask: (onHello: (hello: Hello) => void) => Promise<T>,
   onHello: CallOptions['onHello'],
 ): Promise<T> {
-  const { daemon, logStart } = coming
   let ended: string | undefined
   daemon.once('error', (error) => (ended = error.message))
   daemon.once('exit', (code, signal) => (ended = signal === null ? `exit code ${code}` : signal))
 
   const greeted = (hello: Hello): void => {
-    if (!coming.isUp && hello.pid === daemon.pid) onStarted?.(hello.pid)
-    coming.isUp = true
+    if (hello.pid === daemon.pid) onStarted?.(hello.pid)
     onHello?.(hello)
   }
   let deadlineMs = performance.now() + START_TIMEOUT_MS
   let sawEnd = false
   let down: unknown
   while (performance.now() < deadlineMs) {
-    try {
-      return await ask(greeted)
-    } catch (error) {
-      if (!isDaemonDown(error)) throw explainConnect(error, home)
-      down = error
+    // Looking is cheap, asking is not, and both compete with the daemon's boot.
+    if (down === undefined || existsSync(home.socket)) {
+      try {
+        return await ask(greeted)
+      } catch (error) {
+        if (!isDaemonDown(error)) throw explainConnect(error, home)
+        down = error
+      }
     }
     if (ended !== undefined && !sawEnd) {
       sawEnd = true

@@ -2,7 +2,6 @@
 
 import type { AppRecord, AppSpec, BalanceSpec } from './app.ts'
 import type { LbmEvent } from './events.ts'
-import type { ExpectedSupervisor } from './head-start.ts'
 import type { InstanceView } from './instance.ts'
 import type { ProxyApi } from './proxy-api.ts'
 import type { Settings } from './settings.ts'
@@ -61,7 +60,7 @@ export interface DaemonApi extends ProxyApi {
     result: { apps: AppDetail[] }
   }
   'app.start': {
-    params: { spec: AppSpec; force: boolean; wait: boolean; supervisor?: ExpectedSupervisor }
+    params: { spec: AppSpec; force: boolean; wait: boolean }
     result: AppOutcome & { restarted: boolean }
   }
   /** Starts stopped or errored instances that are there already; leaves running ones alone. */

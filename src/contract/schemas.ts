@@ -65,12 +65,7 @@ export const daemonSchemas: Schemas<DaemonApi> = {
   'daemon.upgradeSupervisors': nothing,
   'app.list': nothing,
   'app.describe': v.object({ selectors, reveal: v.exactOptional(v.boolean()) }),
-  'app.start': v.object({
-    spec: appSpec,
-    force: v.boolean(),
-    wait: v.boolean(),
-    supervisor: v.exactOptional(v.object({ id: word, pid: v.number() })),
-  }),
+  'app.start': v.object({ spec: appSpec, force: v.boolean(), wait: v.boolean() }),
   'app.startExisting': v.object({ selectors, wait: v.boolean() }),
   'app.stop': selected,
   'app.restart': v.object({ selectors, wait: v.boolean(), rolling: v.boolean(), ...definitions }),

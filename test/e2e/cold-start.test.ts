@@ -63,31 +63,50 @@ test('an option that there is not → exit 2, and when the command ends nothing 
   expect(processesOf(cli.home.root)).toEqual([])
 })
 
-test('what the daemon refuses → nothing runs soon after', async () => {
+test('what the daemon refuses → no app, and no supervisor soon after', async () => {
   await using cli = newCli()
-  expect(
-    (await cli.lbm('start', HTTP, '-i', '2', '--cron-restart', '61 * * * *')).exitCode,
-  ).not.toBe(0)
-  await until(() => processesOf(cli.home.root).length === 0)
+  const run = await cli.lbm('start', HTTP, '-i', '2', '--cron-restart', '61 * * * *')
+  expect(run.exitCode).not.toBe(0)
+  expect(await cli.jlist()).toEqual([])
+  await until(() => supervisorsOf(cli).length === 0)
 })
 
 test.each(['SIGINT', 'SIGKILL'] as const)(
-  '%s of the command while both boot → nothing runs soon after',
+  '%s of the command in the middle → the app is there whole, or nothing of it',
   async (signal) => {
-    await using cli = newCli()
-    const command = cli.start('start', HTTP, '-i', '2')
-    await until(() => processesOf(cli.home.root).length >= 3)
-    process.kill(command.pid, signal)
-    await command.done
-    // The request may have been out already: then the app is there, and so is what it needs.
-    await until(async () => processesOf(cli.home.root).length === 0 || (await isListed(cli)))
+    for (const processes of [2, 3, 4, 5]) {
+      await using cli = newCli()
+      const command = cli.start('start', HTTP, '-i', '2', {
+        env: { PORT: String(await freePort()) },
+      })
+      await until(() => processesOf(cli.home.root).length >= processes)
+      process.kill(command.pid, signal)
+      await command.done
+      await until(async () => {
+        const { stdout } = await cli.lbm('jlist')
+        const listed = stdout.trim() === '' ? [] : (JSON.parse(stdout) as { pid: number }[])
+        const apps = processesOf(cli.home.root).filter(({ command: line }) => line.includes(HTTP))
+        const isWhole = listed.length === 2 && apps.length === 2
+        return isWhole || (listed.length === 0 && apps.length + supervisorsOf(cli).length === 0)
+      })
+    }
   },
 )
 
-async function isListed(cli: Cli): Promise<boolean> {
-  const { exitCode, stdout } = await cli.lbm('jlist')
-  return exitCode === 0 && stdout.trim() !== '[]'
-}
+test('it listens, and the daemon knows it, though it began before the daemon did', async () => {
+  await using cli = newCli()
+  await cli.ok('start', HTTP, '-i', '2', { env: { PORT: String(await freePort()) } })
+  await until(() => readFileSync(cli.home.state, 'utf8').includes('"listens":true'))
+})
+
+test('when the command returns, the list says that each instance is online', async () => {
+  for (const count of [1, 4, 8]) {
+    await using cli = newCli()
+    await cli.ok('start', HTTP, '-i', String(count), { env: { PORT: String(await freePort()) } })
+    const listed = await cli.jlist()
+    expect(listed.map(({ pm2_env }) => pm2_env.status)).toEqual(Array(count).fill('online'))
+  }
+})
 
 test('one whose name another process has ends, and leaves the file alone', async () => {
   await using cli = newCli()
@@ -97,24 +116,21 @@ test('one whose name another process has ends, and leaves the file alone', async
   writeFileSync(file, owner)
   const { status } = spawnSync(process.execPath, [join(DIST, 'supervisor.cjs'), '--expected'], {
     env: { ...process.env, LBM_HOME: cli.home.root },
-    input: 'app-a\n',
+    input: '{"id":"app-a"}\n',
     timeout: 20_000,
   })
   expect(status).toBe(0)
   expect(readFileSync(file, 'utf8')).toBe(owner)
 })
 
-test.each(['daemon', 'supervisor'])(
-  'an expected %s ends with a command that asks for nothing',
-  async (program) => {
-    await using cli = newCli()
-    mkdirSync(cli.home.runDir, { recursive: true })
-    const child = spawn(process.execPath, [join(DIST, `${program}.cjs`), '--expected'], {
-      env: { ...process.env, LBM_HOME: cli.home.root },
-      stdio: ['pipe', 'ignore', 'inherit'],
-    })
-    const ended = once(child, 'exit')
-    child.stdin.end()
-    expect(await ended).toEqual([0, null])
-  },
-)
+test('an expected supervisor ends with a command that asks for nothing', async () => {
+  await using cli = newCli()
+  mkdirSync(cli.home.runDir, { recursive: true })
+  const child = spawn(process.execPath, [join(DIST, 'supervisor.cjs'), '--expected'], {
+    env: { ...process.env, LBM_HOME: cli.home.root },
+    stdio: ['pipe', 'ignore', 'inherit'],
+  })
+  const ended = once(child, 'exit')
+  child.stdin.end()
+  expect(await ended).toEqual([0, null])
+})

@@ -3,12 +3,12 @@
 import type { AppOutcome, DaemonApi } from '../../../src/contract/api.ts'
 import { type AppRecord, type AppSpec, isScheduledJob } from '../../../src/contract/app.ts'
 import { LbmError } from '../../../src/contract/errors.ts'
-import type { ExpectedSupervisor } from '../../../src/contract/head-start.ts'
+import { newRecord } from '../../../src/contract/new-record.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { Control } from '../control.ts'
 import { checkCron } from '../cron.ts'
-import { desiredRunning, freeKey, newRecord, redefine, withDesired } from '../definitions.ts'
+import { desiredRunning, freeKey, redefine, withDesired } from '../definitions.ts'
 import { checkNeeds } from '../dependencies/needs.ts'
 import { isActive } from '../instance-cache.ts'
 import { checkSlots, readPortFacts } from '../slot-ports.ts'
@@ -20,17 +20,12 @@ import { startInstances } from './start-instances.ts'
 export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 'app.start'> {
   const { store, supervisors, instances, clock } = control
 
-  async function startNew(
-    spec: AppSpec,
-    wait: boolean,
-    supervisor: ExpectedSupervisor | undefined,
-  ): Promise<AppOutcome> {
+  async function startNew(spec: AppSpec, wait: boolean): Promise<AppOutcome> {
     const key = freeKey(spec.name, new Set(store.apps().map((app) => app.key)))
     const record = newRecord(key, spec, store.allocateId, clock.wall())
     // An id is given again once the list was empty: nothing of its former owner is to be shown.
     for (const { id } of record.slots) instances.remove(id)
     control.apply(record)
-    if (supervisor !== undefined) supervisors.expect(record, supervisor)
     // Both to their end: what is on its way to a supervisor is not to be forgotten since the disk is full.
     const [started, saved] = await Promise.allSettled([startAll(record, wait), store.saved()])
     if (started.status === 'rejected') {
@@ -86,7 +81,7 @@ export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 
   }
 
   return {
-    async 'app.start'({ spec, force, wait, supervisor }) {
+    async 'app.start'({ spec, force, wait }) {
       await checkedInTurn(spec)
       checkNeeds(spec, store.apps(), { mustBeThere: true })
       const namesakes = store.apps().filter((record) => record.spec.name === spec.name)
@@ -94,7 +89,7 @@ export function startMethods(control: Control): Pick<Implementation<DaemonApi>, 
       const { slotBase } = (force ? undefined : namesakes[0]) ?? {}
       checkSlots({ spec, count: spec.instances, slotBase, others }, readPortFacts)
       if (force || namesakes.length === 0)
-        return { ...(await startNew(spec, wait, supervisor)), restarted: false }
+        return { ...(await startNew(spec, wait)), restarted: false }
 
       const again = namesakes.find((record) => isSameProgram(record.spec, spec))
       if (again === undefined || namesakes.some(isRunning))

@@ -31,6 +31,8 @@ export interface UntilOptions {
   timeoutMs?: number
   /** Pids that count for nothing. */
   notOf?: ReadonlySet<number>
+  /** Between two tries: more costs what is measured less of the machine, and is as much less exact. */
+  restMs?: number
 }
 
 export interface Answered {
@@ -44,7 +46,7 @@ export interface Answered {
 export async function answeredBy(
   port: number,
   count: number,
-  { timeoutMs = 60_000, notOf = new Set() }: UntilOptions = {},
+  { timeoutMs = 60_000, notOf = new Set(), restMs = 1 }: UntilOptions = {},
 ): Promise<Answered> {
   const started = performance.now()
   const pids = new Set<number>()
@@ -63,7 +65,7 @@ export async function answeredBy(
       throw new Error(
         `${pids.size} of ${count} processes answered on port ${port} in ${timeoutMs} ms`,
       )
-    await sleep(1)
+    await sleep(restMs)
   }
   const ms = answeredAt - started
   await Promise.all(tries)

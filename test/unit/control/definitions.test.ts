@@ -2,13 +2,13 @@ import { expect, test } from 'vitest'
 
 import {
   freeKey,
-  newRecord,
   parseScale,
   redefine,
   scaleTo,
   withoutSlots,
 } from '../../../daemon/control/definitions.ts'
 import type { AppRecord } from '../../../src/contract/app.ts'
+import { newRecord } from '../../../src/contract/new-record.ts'
 import { sampleRecord, sampleSpec } from '../../helpers/sample-spec.ts'
 
 const idsFrom = (first: number) => {

@@ -36,9 +36,13 @@ function world() {
   }
 }
 
-test('a process that is new is on record at once, one that is gone a moment later', async () => {
+const endOfTurn = (): Promise<void> => Promise.resolve()
+
+test('a process that is new is on record within the turn, one that is gone a moment later', async () => {
   using at = world()
+  at.file.update(owned(10))
   at.file.update(owned(10, 11))
+  await endOfTurn()
   expect(at.pids()).toEqual([10, 11])
   at.file.update(owned(11))
   expect(at.pids()).toEqual([10, 11])
@@ -46,11 +50,13 @@ test('a process that is new is on record at once, one that is gone a moment late
   expect(at.pids()).toEqual([11])
 })
 
-test('a new one does not wait for what is to be written a moment later', () => {
+test('a new one does not wait for what is to be written a moment later', async () => {
   using at = world()
   at.file.update(owned(10, 11))
+  await endOfTurn()
   at.file.update(owned(11))
   at.file.update(owned(11, 12))
+  await endOfTurn()
   expect(at.pids()).toEqual([11, 12])
   at.file.update([])
   expect(at.pids()).toEqual([])
