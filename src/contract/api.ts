@@ -2,7 +2,7 @@
 
 import type { AppRecord, AppSpec, BalanceSpec } from './app.ts'
 import type { LbmEvent } from './events.ts'
-import type { InstanceView } from './instance.ts'
+import type { InstanceRow, InstanceView } from './instance.ts'
 import type { ProxyApi } from './proxy-api.ts'
 import type { Settings } from './settings.ts'
 import type { InstanceOutcome, RolloutOutcome } from './supervisor.ts'
@@ -54,6 +54,8 @@ export interface DaemonApi extends ProxyApi {
   }
 
   'app.list': { params: Record<string, never>; result: { instances: InstanceView[] } }
+  /** The same for a table. Older daemons do not have it. */
+  'app.rows': { params: Record<string, never>; result: { rows: InstanceRow[] } }
   /** Values of secret-looking variables are masked unless `reveal`. */
   'app.describe': {
     params: { selectors: Selectors; reveal?: boolean }

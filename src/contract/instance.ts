@@ -160,6 +160,26 @@ export interface InstanceBalance {
 }
 
 /** What `list` prints: the supervisor's knowledge and the daemon's. */
+/** What a table of instances shows: `app.list` says five times as much. */
+export type InstanceRow = Pick<
+  InstanceView,
+  | 'id'
+  | 'name'
+  | 'namespace'
+  | 'version'
+  | 'username'
+  | 'mode'
+  | 'pid'
+  | 'startedAt'
+  | 'restarts'
+  | 'phase'
+  | 'cpuPercent'
+  | 'memoryBytes'
+  | 'watching'
+> &
+  /** Of what listens. */
+  Partial<Pick<InstanceView, 'listening' | 'balance'>>
+
 export interface InstanceView extends InstanceState {
   name: string
   namespace: string

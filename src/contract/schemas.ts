@@ -64,6 +64,7 @@ export const daemonSchemas: Schemas<DaemonApi> = {
   'daemon.handover': nothing,
   'daemon.upgradeSupervisors': nothing,
   'app.list': nothing,
+  'app.rows': nothing,
   'app.describe': v.object({ selectors, reveal: v.exactOptional(v.boolean()) }),
   'app.start': v.object({ spec: appSpec, force: v.boolean(), wait: v.boolean() }),
   'app.startExisting': v.object({ selectors, wait: v.boolean() }),

@@ -1,18 +1,18 @@
-/** `app.list`, `app.describe`, `events.subscribe`: what there is. None of them waits for anything. */
+/** `app.list`, `app.rows`, `app.describe`, `events.subscribe`: what there is. None of them waits for anything. */
 
 import type { AppDetail, DaemonApi, DaemonNotifications } from '../../../src/contract/api.ts'
 import type { AppRecord, AppSpec } from '../../../src/contract/app.ts'
 import { unreadNames } from '../../../src/contract/env-references.ts'
-import type { InstanceView } from '../../../src/contract/instance.ts'
+import type { InstanceRow, InstanceView } from '../../../src/contract/instance.ts'
 import { MASK, maskEnv } from '../../../src/contract/mask.ts'
 import type { Implementation } from '../../../src/contract/rpc.ts'
 import type { RpcConnection } from '../../kernel/rpc-server.ts'
 import type { Control } from '../control.ts'
 import { evennessOf } from '../evenness.ts'
-import { viewOf } from '../instance-cache.ts'
+import { rowOf, viewOf } from '../instance-cache.ts'
 import { selectionsOf } from './selected.ts'
 
-type Methods = Pick<Implementation<DaemonApi>, 'app.list' | 'app.describe'>
+type Methods = Pick<Implementation<DaemonApi>, 'app.list' | 'app.rows' | 'app.describe'>
 
 export function inspectMethods(control: Control): Methods {
   const { store } = control
@@ -20,6 +20,10 @@ export function inspectMethods(control: Control): Methods {
     'app.list'() {
       control.metrics.noteInterest()
       return { instances: store.apps().flatMap((record) => viewsOf(control, record).map(brief)) }
+    },
+    'app.rows'() {
+      control.metrics.noteInterest()
+      return { rows: store.apps().flatMap((record) => rowsOf(control, record)) }
     },
     'app.describe'({ selectors, reveal = false }) {
       control.metrics.noteInterest()
@@ -52,6 +56,13 @@ export function subscribe(
   )
   void closed.then(() => subscription[Symbol.dispose]())
   return {}
+}
+
+function rowsOf({ instances, metrics, watchers }: Control, record: AppRecord): InstanceRow[] {
+  const watching = watchers.statusOf(record)
+  return instances
+    .of(record)
+    .map((state) => rowOf(record, state, metrics.usageOf(state.id, state.pid), watching))
 }
 
 function viewsOf(

@@ -1,7 +1,8 @@
 import type { Command } from 'commander'
 
 import { isDaemonDown } from '../../client/call.ts'
-import type { InstanceView } from '../../contract/instance.ts'
+import { isLbmError } from '../../contract/errors.ts'
+import type { InstanceRow, InstanceView } from '../../contract/instance.ts'
 import { ask, type Cli } from '../cli.ts'
 import { paletteFor } from '../io.ts'
 import { hasWideText, instanceTable } from '../output/instance-table.ts'
@@ -39,12 +40,25 @@ export async function runList(cli: Cli, options: ListOptions = {}): Promise<void
 }
 
 async function listText(cli: Cli, { json, sort }: ListOptions): Promise<string> {
-  const views = await fetchViews(cli)
-  const sorted =
-    sort === undefined
-      ? byName(views)
-      : (await import('../output/sort-views.ts')).sortViews(views, sort)
-  return json ? JSON.stringify(sorted, null, 2) : await renderViews(cli, sorted)
+  if (json) return JSON.stringify(await sorted(await fetchViews(cli), sort), null, 2)
+  return await renderRows(cli, await sorted(await fetchRows(cli), sort))
+}
+
+async function sorted<Row extends InstanceRow>(rows: Row[], order?: string): Promise<Row[]> {
+  if (order === undefined) return byName(rows)
+  return (await import('../output/sort-views.ts')).sortViews(rows, order)
+}
+
+/** What the table shows of every instance; none when there is no daemon. */
+async function fetchRows(cli: Cli): Promise<InstanceRow[]> {
+  try {
+    return (await ask(cli, 'app.rows', {})).rows
+  } catch (error) {
+    if (isDaemonDown(error)) return []
+    // One of an earlier version, which knows only the whole.
+    if (isLbmError(error) && error.code === 'PROTOCOL_MISMATCH') return await fetchViews(cli)
+    throw error
+  }
 }
 
 /** Every instance; none when there is no daemon. */
@@ -58,26 +72,26 @@ export async function fetchViews(cli: Cli): Promise<InstanceView[]> {
 }
 
 /** PM2's order. */
-export function byName(views: readonly InstanceView[]): InstanceView[] {
-  return views.toSorted((a, b) => (a.name === b.name ? a.id - b.id : a.name < b.name ? -1 : 1))
+export function byName<Row extends InstanceRow>(rows: readonly Row[]): Row[] {
+  return rows.toSorted((a, b) => (a.name === b.name ? a.id - b.id : a.name < b.name ? -1 : 1))
 }
 
 /** The table, or blocks with `-m`. */
-export async function renderViews(cli: Cli, views: readonly InstanceView[]): Promise<string> {
+export async function renderRows(cli: Cli, rows: readonly InstanceRow[]): Promise<string> {
   const palette = await paletteFor(cli.io)
   const nowMs = Date.now()
   if (cli.miniList) {
     const { miniList } = await import('../output/mini-list.ts')
-    return miniList(views, { palette, nowMs })
+    return miniList(rows, { palette, nowMs })
   }
-  const wideWidth = hasWideText(views)
+  const wideWidth = hasWideText(rows)
     ? (await import('../output/wide-width.ts')).wideWidth
     : undefined
-  return instanceTable(views, { palette, nowMs, columns: cli.io.columns, wideWidth })
+  return instanceTable(rows, { palette, nowMs, columns: cli.io.columns, wideWidth })
 }
 
 /** What PM2 prints at the end of each command that changes something. */
 export async function showList(cli: Cli): Promise<void> {
   if (cli.silent) return
-  cli.io.out(await renderViews(cli, byName(await fetchViews(cli))))
+  cli.io.out(await renderRows(cli, byName(await fetchRows(cli))))
 }

@@ -7,7 +7,7 @@ import { cpuCount } from '../../config/cpu-count.ts'
 import type { DaemonInfo } from '../../contract/api.ts'
 import { formatBytes, formatUptime } from '../../contract/units.ts'
 import { ask, type Cli, homeOf } from '../cli.ts'
-import { byName, fetchViews, renderViews } from './list.ts'
+import { byName, fetchViews, renderRows } from './list.ts'
 
 const LAST_LOG_LINES = 20
 const LAST_LOG_BYTES = 64 * 1024
@@ -35,7 +35,7 @@ async function runReport(cli: Cli, { json = false }: { json?: boolean }): Promis
     for (const [name, value] of Object.entries(rows)) cli.io.out(`${name.padEnd(12)} ${value}`)
   }
   cli.io.out('--- list')
-  cli.io.out(await renderViews(cli, views))
+  cli.io.out(await renderRows(cli, views))
   cli.io.out(`--- last lines of ${homeOf(cli).daemonLog}`)
   for (const line of log) cli.io.out(line)
 }

@@ -1,6 +1,6 @@
 /** The table of `lbm list`: which columns, in which words and colours, and which of them fit. */
 
-import type { InstanceBalance, InstanceView, Status } from '../../contract/instance.ts'
+import type { InstanceBalance, InstanceRow, Status } from '../../contract/instance.ts'
 import { STATUS_OF } from '../../contract/instance.ts'
 import { formatBytes, formatUptime } from '../../contract/units.ts'
 import { type Cell, fastTable, needsWideWidth, tableWidth, type TextWidth } from './fast-table.ts'
@@ -8,19 +8,19 @@ import type { Palette } from './palette.ts'
 
 interface Column {
   title: string
-  cell: (view: InstanceView, palette: Palette, nowMs: number) => Cell
+  cell: (view: InstanceRow, palette: Palette, nowMs: number) => Cell
   /** The highest goes first when the terminal is narrow; 0 always stays. */
   dispensable: number
   /** Shown only when it says something. */
-  when?: (views: readonly InstanceView[]) => boolean
+  when?: (views: readonly InstanceRow[]) => boolean
 }
 
 /** A program that listens nowhere has a balancer that says nothing. */
-function balanceOf({ balance, listening }: InstanceView): InstanceBalance | undefined {
-  return listening.length === 0 ? undefined : balance
+function balanceOf({ balance, listening }: InstanceRow): InstanceBalance | undefined {
+  return listening === undefined || listening.length === 0 ? undefined : balance
 }
 
-const isBalanced = (views: readonly InstanceView[]): boolean =>
+const isBalanced = (views: readonly InstanceRow[]): boolean =>
   views.some((view) => balanceOf(view) !== undefined)
 
 const COLUMNS: readonly Column[] = [
@@ -63,17 +63,17 @@ const COLUMNS: readonly Column[] = [
   { title: 'balance', cell: policyCell, dispensable: 12, when: isBalanced },
 ]
 
-function policyCell(view: InstanceView, { yellow }: Palette): Cell {
+function policyCell(view: InstanceRow, { yellow }: Palette): Cell {
   const balance = balanceOf(view)
   if (balance === undefined) return { text: '' }
   return { text: balance.policy, ...(balance.inRotation ? {} : { paint: yellow }) }
 }
 
-function uptimeCell(view: InstanceView, _palette: Palette, nowMs: number): Cell {
+function uptimeCell(view: InstanceRow, _palette: Palette, nowMs: number): Cell {
   return { text: view.pid === 0 ? '0' : formatUptime(nowMs - view.startedAt) }
 }
 
-function statusCell(view: InstanceView, palette: Palette): Cell {
+function statusCell(view: InstanceRow, palette: Palette): Cell {
   const status = STATUS_OF[view.phase]
   return { text: status, paint: statusPaint(status, palette) }
 }
@@ -86,7 +86,7 @@ export function statusPaint(
   return status === 'launching' ? blue : red
 }
 
-function watchingCell(view: InstanceView, { green, yellow, grey }: Palette): Cell {
+function watchingCell(view: InstanceRow, { green, yellow, grey }: Palette): Cell {
   const paint = { enabled: green, suspended: yellow, disabled: grey }[view.watching]
   return { text: view.watching, paint }
 }
@@ -104,7 +104,7 @@ export interface TableOptions {
   wideWidth?: TextWidth | undefined
 }
 
-export function instanceTable(views: readonly InstanceView[], options: TableOptions): string {
+export function instanceTable(views: readonly InstanceRow[], options: TableOptions): string {
   const { palette, nowMs, columns: limit, wideWidth } = options
   const width: TextWidth = (text) =>
     wideWidth !== undefined && needsWideWidth(text) ? wideWidth(text) : text.length
@@ -145,7 +145,7 @@ function shorten(text: string, columns: number): string {
 }
 
 /** True when a cell would need the width of other scripts. */
-export function hasWideText(views: readonly InstanceView[]): boolean {
+export function hasWideText(views: readonly InstanceRow[]): boolean {
   return views.some(({ name, namespace, version, username }) =>
     [name, namespace, version, username].some(needsWideWidth),
   )

@@ -1,6 +1,6 @@
 /** PM2's `--mini-list`: a block of `key : value` lines an instance. */
 
-import { type InstanceView, STATUS_OF } from '../../contract/instance.ts'
+import { type InstanceRow, STATUS_OF } from '../../contract/instance.ts'
 import { formatBytes, formatUptime } from '../../contract/units.ts'
 import { statusPaint } from './instance-table.ts'
 import type { Palette } from './palette.ts'
@@ -8,13 +8,13 @@ import type { Palette } from './palette.ts'
 const LABEL_COLUMNS = 13
 
 export function miniList(
-  views: readonly InstanceView[],
+  views: readonly InstanceRow[],
   { palette, nowMs }: { palette: Palette; nowMs: number },
 ): string {
   return views.map((view) => block(view, palette, nowMs)).join('\n')
 }
 
-function block(view: InstanceView, palette: Palette, nowMs: number): string {
+function block(view: InstanceRow, palette: Palette, nowMs: number): string {
   const status = STATUS_OF[view.phase]
   const facts: [string, string][] = [
     ['namespace', view.namespace],

@@ -1,9 +1,9 @@
 /** `lbm list --sort cpu:desc`. */
 
 import { didYouMean, LbmError } from '../../contract/errors.ts'
-import { type InstanceView, STATUS_OF } from '../../contract/instance.ts'
+import { type InstanceRow, STATUS_OF } from '../../contract/instance.ts'
 
-const KEYS: Record<string, (view: InstanceView) => number | string> = {
+const KEYS: Record<string, (view: InstanceRow) => number | string> = {
   name: (view) => view.name,
   namespace: (view) => view.namespace,
   id: (view) => view.id,
@@ -17,7 +17,7 @@ const KEYS: Record<string, (view: InstanceView) => number | string> = {
 }
 
 /** @throws LbmError USAGE for a field or direction that is not there */
-export function sortViews(views: readonly InstanceView[], order: string): InstanceView[] {
+export function sortViews<Row extends InstanceRow>(views: readonly Row[], order: string): Row[] {
   const [field = '', direction = 'asc'] = order.split(':')
   const key = KEYS[field]
   if (key === undefined) {

@@ -59,6 +59,7 @@ test('garbage, half lines, requests of random shape: the daemon is well and noth
   const random = seededRandom(SEED)
   const methods = [
     'app.list',
+    'app.rows',
     'app.stop',
     'app.scale',
     'app.start',

@@ -23,6 +23,7 @@ const VIEWS = [
 const daemon = (methods: Methods = {}): Promise<FakeDaemon> =>
   startFakeDaemon({
     'app.list': () => ({ instances: VIEWS }),
+    'app.rows': () => ({ rows: VIEWS }),
     'app.describe': () => ({
       apps: [
         sampleDetail(VIEWS.slice(0, 2), {
@@ -202,6 +203,13 @@ describe('what is printed', () => {
       expect(stdout).toContain(text)
     }
     expect(stdout).not.toContain('hunter2')
+  })
+
+  it('a daemon that knows no rows → the list all the same', async () => {
+    await using fake = await startFakeDaemon({ 'app.list': () => ({ instances: VIEWS }) })
+    const { stdout, stderr, exitCode } = await runIn(fake.home.root, 'list')
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' })
+    expect(stdout).toContain('worker')
   })
 
   it('a daemon of another version is named on stderr', async () => {
@@ -466,7 +474,7 @@ describe('start', () => {
       'app.start',
       'app.list',
       'app.startExisting',
-      'app.list',
+      'app.rows',
     ])
   })
 
