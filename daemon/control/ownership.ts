@@ -46,7 +46,7 @@ const KILL_WAIT_MS = 2000
 const POLL_MS = 10
 
 export function readOwnership(runDir: string, id: string): Ownership | undefined {
-  const text = readPatiently(join(runDir, `${id}.json`), 'utf8')
+  const text = readPatiently(join(runDir, `${id}.json`))
   if (text === undefined) return undefined
   try {
     const result = v.safeParse(ownership, JSON.parse(text))

@@ -91,7 +91,7 @@ function tryLink(from: string, to: string): boolean {
 }
 
 function readIfThere(path: string): string | undefined {
-  return readPatiently(path, 'utf8')
+  return readPatiently(path)
 }
 
 /** Undefined for what no process of ours wrote: such a file holds nothing. */

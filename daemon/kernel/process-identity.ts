@@ -10,7 +10,7 @@ const STATE_FIELD = 3
 /** Fields of `/proc/<pid>/stat` as proc(5) numbers them; the name in parentheses may itself hold spaces. */
 export function procStat(pid: number): ((field: number) => string) | undefined {
   // Out of descriptors is not gone: a supervisor that lives and is taken for dead would get a second one beside it.
-  const text = readPatiently(`/proc/${pid}/stat`, 'latin1')
+  const text = readPatiently(`/proc/${pid}/stat`)
   if (text === undefined) return undefined
   const rest = text.slice(text.lastIndexOf(')') + 2).split(' ')
   return (field) => rest[field - STATE_FIELD] ?? ''

@@ -16,9 +16,13 @@ export function holdReserve(): void {
   }
 }
 
-/** @returns undefined when there is no such file @throws what any other failure is */
-export function readPatiently(path: string, encoding: BufferEncoding): string | undefined {
-  return patiently(() => readFileSync(path, encoding))
+/**
+ * As UTF-8, which Node reads without a buffer of its own: in any other way it makes one of 64 KiB for each file of the
+ * kernel's, since they tell no size.
+ * @returns undefined when there is no such file @throws what any other failure is
+ */
+export function readPatiently(path: string): string | undefined {
+  return patiently(() => readFileSync(path, 'utf8'))
 }
 
 /** @returns nothing when there is no such folder */

@@ -17,8 +17,8 @@ export const apps: Part = {
   name: 'apps',
   about: '50 and 200 apps started, stopped and deleted, against a loop of spawn()',
   async run(bench) {
-    await many(bench, 50, bench.rounds(7))
-    await many(bench, 200, bench.rounds(2))
+    await many(bench, 50, bench.rounds(3))
+    await many(bench, 200, bench.rounds(1))
   },
 }
 

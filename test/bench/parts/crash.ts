@@ -33,7 +33,7 @@ export const crash: Part = {
     })
     const pm2Port = await freePort()
     await pm2?.start({ script: APP, name: 'app', port: pm2Port, instances: INSTANCES })
-    const all = await inTurns(bench.rounds(15), {
+    const all = await inTurns(bench.rounds(8), {
       floor: () => killOne(ports.floor),
       lbm: () => killOne(ports.lbm),
       spare: () => killOne(ports.spare),

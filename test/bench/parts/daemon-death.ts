@@ -31,7 +31,7 @@ export const daemonDeath: Part = {
       pm2: { ...app, port: await freePort() },
     }
     await lbm.start(apps.lbm)
-    const all = await inTurns(bench.rounds(10), {
+    const all = await inTurns(bench.rounds(4), {
       lbm: () => daemonKilled(lbm, apps.lbm),
       // Nothing brings its apps back: they are started anew for each round.
       pm2: pm2 && (() => godKilled(pm2, apps.pm2)),
@@ -48,7 +48,7 @@ export const daemonDeath: Part = {
         ...(figure === 'failed' && { budget: { of: 'sum', atMost: 0 } }),
       })
 
-    const supervisor = await inTurns(bench.rounds(5), {
+    const supervisor = await inTurns(bench.rounds(3), {
       lbm: () => supervisorKilled(lbm, apps.lbm),
     })
     bench.add({

@@ -5,9 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 import { freePort } from '../../helpers/free-port.ts'
 import { allAnswer, answeredBy, askPid } from '../measure/answers.ts'
-import { cpuSeconds } from '../measure/process-figures.ts'
+import { cpuSeconds, memoryOf } from '../measure/process-figures.ts'
 import { type Budget, samplesOf } from '../measure/report.ts'
-import { type Figures, inTurns } from '../measure/turns.ts'
+import { type Figures, inTurns, type Samples } from '../measure/turns.ts'
 import type { Bench, Part } from '../part.ts'
 import { APP, FIXTURES } from '../subjects/fixtures.ts'
 import { startBare } from '../subjects/floor.ts'
@@ -15,17 +15,18 @@ import { newLbm } from '../subjects/lbm.ts'
 import { freePorts, servers, sleepers } from '../subjects/many-apps.ts'
 import type { Manager } from '../subjects/subject.ts'
 
-const SETTLE_MS = 10_000
+const SETTLE_MS = 12_000
 const CLUSTER = 8
+const PROGRAMS = 500
 
 export const idle: Part = {
   name: 'idle',
   about: 'CPU at rest with 0, 8, 50 instances, and with 500 programs',
   async run(bench) {
     const seconds = bench.seconds(20)
-    const rounds = bench.rounds(3)
+    const rounds = bench.rounds(1)
     bench.say(`4 × ${rounds} rounds of ${seconds} s each, and as long again until all is quiet`)
-    await compare(bench, '0 instances', rounds, async (manager) => {
+    const alone = await compare(bench, '0 instances', rounds, async (manager) => {
       const port = await freePort()
       await manager.start({ script: APP, name: 'app', port, instances: 1 })
       await manager.run('delete', 'app')
@@ -48,16 +49,26 @@ export const idle: Part = {
       await allAnswer(ports)
       return await Promise.all(ports.map(async (port) => (await askPid(port)) ?? 0))
     })
-    await compare(
+    const many = await compare(
       bench,
-      '500 programs',
+      `${PROGRAMS} programs`,
       Math.min(rounds, 1),
       async (manager) => {
-        await manager.run('start', sleepers(500))
+        await manager.run('start', sleepers(PROGRAMS), '--no-wait')
         return []
       },
       { of: 'value', atMost: 1 },
     )
+    const each = (subject: string): number[] | undefined => {
+      const before = alone[subject]?.['daemonMb']?.[0] ?? 0
+      return many[subject]?.['daemonMb']?.map((mb) => ((mb - before) * 1000) / PROGRAMS)
+    }
+    bench.add({
+      what: `${PROGRAMS} programs: private memory of the daemon for each`,
+      unit: 'KB',
+      samples: { lbm: each('lbm'), pm2: each('pm2') },
+      budget: { of: 'value', atMost: 50 },
+    })
   },
 }
 
@@ -67,14 +78,15 @@ async function compare(
   rounds: number,
   bringUp: (manager: Manager) => Promise<number[]>,
   budget?: Budget,
-): Promise<void> {
+): Promise<Record<string, Samples | undefined>> {
   bench.say(what)
   const seconds = bench.seconds(20)
   const rest = (newManager: () => Manager) => async (): Promise<Figures> => {
     await using manager = newManager()
     const instances = await bringUp(manager)
     await sleep(bench.seconds(SETTLE_MS / 1000) * 1000)
-    return await atRest(() => manager.ownPids(), instances, seconds)
+    const figures = await atRest(() => manager.ownPids(), instances, seconds)
+    return { ...figures, daemonMb: memoryOf(manager.daemonPid()).privateMb }
   }
   const all = await inTurns(rounds, {
     floor: () => plainNodes(seconds),
@@ -95,6 +107,7 @@ async function compare(
       floor: 'node',
       samples: samplesOf(all, 'instance'),
     })
+  return all
 }
 
 async function atRest(

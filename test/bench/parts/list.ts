@@ -48,7 +48,7 @@ async function compare(
   budget?: Budget,
 ): Promise<void> {
   const timed = (manager: Manager) => () => timeCommand(manager.command(...words))
-  const all = await inTurns(bench.rounds(30), {
+  const all = await inTurns(bench.rounds(15), {
     floor: () => timeCommand(NODE_ALONE),
     lbm: timed(lbm),
     pm2: pm2 && timed(pm2),

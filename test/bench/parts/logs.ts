@@ -28,7 +28,7 @@ export const logs: Part = {
   name: 'logs',
   about: `${LINES.toLocaleString('en')} lines at once, and 10 MB/s, against a file as standard output`,
   async run(bench) {
-    await compare(bench, bench.rounds(7), { LINES: String(LINES) }, (all) => {
+    await compare(bench, bench.rounds(4), { LINES: String(LINES) }, (all) => {
       bench.add({
         what: 'until the last line is taken',
         unit: 'ms',
@@ -52,7 +52,7 @@ export const logs: Part = {
     // 90 MB: lbm keeps 100 of each log, and deletes what is older.
     const seconds = bench.seconds(9)
     bench.say(`10 MB/s for ${seconds} s`)
-    await compare(bench, bench.rounds(2), { SECONDS: String(seconds) }, (all) => {
+    await compare(bench, bench.rounds(1), { SECONDS: String(seconds) }, (all) => {
       bench.add({
         what: '10 MB/s: % of a core in the process manager',
         unit: '%',

@@ -17,8 +17,8 @@ import { freePorts, servers } from '../subjects/many-apps.ts'
 const COUNTS = [1, 10, 50]
 const INSTANCES = 4
 const REQUESTS_EACH = 100
-/** V8 gives young memory back, and samplers have sampled. */
-const SETTLE_MS = 5000
+/** V8 gives memory back some 8 s after a process has become quiet. */
+const SETTLE_MS = 12_000
 const MEASURES = [
   ['privateMb', 'private'],
   ['pssMb', 'PSS'],
@@ -36,7 +36,7 @@ export const memory: Part = {
 
 async function forkApps(bench: Bench, count: number): Promise<void> {
   bench.say(`${count} apps`)
-  const all = await inTurns(bench.rounds(3), {
+  const all = await inTurns(bench.rounds(1), {
     floor: async () => {
       const ports = await freePorts(count)
       const env = { APP, PORTS: ports.join(',') }
@@ -73,7 +73,7 @@ async function forkApps(bench: Bench, count: number): Promise<void> {
 async function clusterApp(bench: Bench): Promise<void> {
   bench.say(`a cluster of ${INSTANCES}`)
   const app = { script: APP, name: 'app', instances: INSTANCES }
-  const all = await inTurns(bench.rounds(5), {
+  const all = await inTurns(bench.rounds(1), {
     floor: async () => {
       const port = await freePort()
       await using cluster = startCluster({ ...app, port })

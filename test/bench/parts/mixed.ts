@@ -74,7 +74,7 @@ async function compare(bench: Bench, ports: Record<string, number>, mix: Mix): P
   bench.say(mix.what)
   const seconds = bench.seconds(5)
   const all = await inTurns(
-    bench.rounds(5),
+    bench.rounds(2),
     Object.fromEntries(
       Object.entries(ports).map(([name, port]) => [name, () => measure(port, mix, seconds)]),
     ),

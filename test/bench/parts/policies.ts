@@ -81,7 +81,7 @@ async function compare(
   scenario: Scenario,
 ): Promise<void> {
   const outcomes: Record<string, Outcome[]> = {}
-  for (let round = 0; round < bench.rounds(5); round += 1) {
+  for (let round = 0; round < bench.rounds(2); round += 1) {
     for (const [name, port] of Object.entries(ports)) {
       await answersOften(port)
       ;(outcomes[name] ??= []).push(outcomeOf(await scenario(port)))

@@ -58,7 +58,7 @@ async function compare(
   bench.say(what)
   const seconds = bench.seconds(3)
   const all = await inTurns(
-    bench.rounds(5),
+    bench.rounds(2),
     Object.fromEntries(
       Object.entries(ports).map(([name, port]) => [
         name,

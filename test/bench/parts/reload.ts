@@ -26,7 +26,7 @@ export const reload: Part = {
   name: 'reload',
   about: 'requests lost in reloads: keep-alive with pauses, a connection each, GET and POST',
   async run(bench) {
-    const rounds = bench.rounds(100)
+    const rounds = bench.rounds(12)
     bench.say(`${rounds} reloads take about ${Math.ceil((rounds * 8) / 60)} minutes`)
     await using lbm = newLbm()
     await using pm2 = bench.newPm2?.()

@@ -102,7 +102,7 @@ async function compare(bench: Bench, targets: Record<string, Target>, one: Case)
   const seconds = bench.seconds(3)
   const names = ['floor', ...one.policies, ...(targets['pm2'] === undefined ? [] : ['pm2'])]
   const all = await inTurns(
-    bench.rounds(5),
+    bench.rounds(2),
     Object.fromEntries(
       names.map((name) => [
         name,

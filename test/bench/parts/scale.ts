@@ -26,7 +26,7 @@ export const scale: Part = {
     const app = { script: RELOADED_APP, name: 'app', instances: FIRST }
     await lbm.start({ ...app, port: ports.lbm })
     await pm2?.start({ ...app, port: ports.pm2 })
-    const all = await inTurns(bench.rounds(5), {
+    const all = await inTurns(bench.rounds(2), {
       lbm: () => scaled(lbm, ports.lbm),
       pm2: pm2 && (() => scaled(pm2, ports.pm2)),
     })

@@ -28,7 +28,7 @@ async function cold(bench: Bench): Promise<void> {
     await using manager = newManager()
     return await timeStart(manager)
   }
-  const all = await inTurns(bench.rounds(15), {
+  const all = await inTurns(bench.rounds(10), {
     floor: timeCluster,
     lbm: from(newLbm),
     pm2: bench.newPm2 && from(bench.newPm2),
@@ -57,7 +57,7 @@ async function warm(bench: Bench): Promise<void> {
     await manager.run('delete', 'app')
     return figures
   }
-  const all = await inTurns(bench.rounds(15), {
+  const all = await inTurns(bench.rounds(10), {
     floor: timeCluster,
     lbm: again(lbm),
     pm2: pm2 && again(pm2),
