@@ -39,7 +39,7 @@ export interface ControlOptions {
   /** Absolute path of the installed supervisor. */
   supervisorProgram: string
   spawnSupervisor: (id: string) => Spawned
-  measuring: Pick<MetricsOptions, 'measure' | 'scan' | 'cpuMs'>
+  measuring: Pick<MetricsOptions, 'measure' | 'glance' | 'scan' | 'cpuMs'>
 }
 
 export interface Control extends Disposable {

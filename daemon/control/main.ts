@@ -19,7 +19,7 @@ import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
 import { prepareHome } from './home-folder.ts'
 import { initNotify } from './init-notify.ts'
-import { measureByPidusage } from './measure.ts'
+import { measureByPidusage, residentBytes } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
 import { listSupervisors, noteStarted, pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
@@ -106,7 +106,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
         logFd: logFile.fd(),
         sharesOutput: process.env[FOREGROUND_ENV] === String(process.pid),
       }),
-    measuring: { measure: measureByPidusage, scan: scanProcesses, cpuMs },
+    measuring: { measure: measureByPidusage, glance: residentBytes, scan: scanProcesses, cpuMs },
   })
   if (expected !== undefined) noteStarted(home.runDir, expected.id, expected.pid)
   await control.adopt({ except: expected?.id })

@@ -24,13 +24,15 @@ export interface MetricsOptions {
   targets: () => Measured[]
   /** CPU in percent of a core since the last measure, by pid. */
   measure: (pids: number[]) => Promise<Record<string, Measure | null | undefined>>
+  /** Memory of one process now: for the first look at one that came a moment ago. */
+  glance: (pid: number) => number | undefined
   scan: () => ProcessEntry[]
   /** CPU time that this process has used. */
   cpuMs: () => number
 }
 
 export interface Metrics extends Disposable {
-  /** Undefined for a process that was not sampled yet. */
+  /** Of a process that was not sampled yet: its memory alone. Undefined where there is none. */
   usageOf(id: number, pid: number): Usage | undefined
   /** Somebody looks: sample often for a while. */
   noteInterest(): void
@@ -112,7 +114,9 @@ export function createMetrics(options: MetricsOptions): Metrics {
   return {
     usageOf(id, pid) {
       const usage = usages.get(id)
-      return usage?.pid === pid ? usage : undefined
+      if (usage?.pid === pid) return usage
+      const memoryBytes = pid > 0 ? options.glance(pid) : undefined
+      return memoryBytes === undefined ? undefined : { cpuPercent: 0, memoryBytes }
     },
     noteInterest() {
       const now = clock.now()

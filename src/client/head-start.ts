@@ -1,7 +1,7 @@
 /** Starts the first supervisor of a home before there is a daemon, or a request for one. */
 
 import type { ChildProcess } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import type { Socket } from 'node:net'
 
 import { type Appointment, EXPECTED_FLAG, type ExpectedSupervisor } from '../contract/head-start.ts'
@@ -29,6 +29,9 @@ export function beginHeadStart(
 ): HeadStart | undefined {
   checkHome(home.root)
   if (existsSync(home.socket) || !isUntouched(home)) return undefined
+  // The daemon would make them, for their owner alone; the supervisor may write there before it.
+  for (const folder of [home.runDir, home.logsDir, home.pidsDir])
+    mkdirSync(folder, { recursive: true, mode: 0o700 })
   using background = openBackground(home, env, programs)
   const supervisor = background.run('supervisor', [EXPECTED_FLAG], { stdin: 'pipe' })
   const stdin = supervisor.stdin as Socket

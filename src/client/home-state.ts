@@ -1,6 +1,6 @@
 /** The home as a client sees it, before it has a daemon to ask. */
 
-import { accessSync, constants, mkdirSync, readdirSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from 'node:fs'
 
 import { LbmError } from '../contract/errors.ts'
 import type { HomePaths } from '../contract/home.ts'
@@ -54,6 +54,6 @@ export function hasSupervisors(home: HomePaths): boolean {
 
 /** Only the daemon knows what to do about what an earlier one left. */
 export function isUntouched({ runDir }: HomePaths): boolean {
-  mkdirSync(runDir, { recursive: true, mode: 0o700 })
+  if (!existsSync(runDir)) return true
   return readdirSync(runDir).every((file) => !/\.(json|sock)$/.test(file))
 }

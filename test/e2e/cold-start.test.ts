@@ -99,10 +99,12 @@ test('it listens, and the daemon knows it, though it began before the daemon did
   await until(() => readFileSync(cli.home.state, 'utf8').includes('"listens":true'))
 })
 
-test('when the command returns, the list says that each instance is online', async () => {
+test('when the command returns, each instance is online, and its memory is known', async () => {
   for (const count of [1, 4, 8]) {
     await using cli = newCli()
-    await cli.ok('start', HTTP, '-i', String(count), { env: { PORT: String(await freePort()) } })
+    const env = { PORT: String(await freePort()) }
+    const { stdout } = await cli.ok('start', HTTP, '-i', String(count), { env })
+    expect(stdout.match(/│ [\d.]+mb +│/g)).toHaveLength(count)
     const listed = await cli.jlist()
     expect(listed.map(({ pm2_env }) => pm2_env.status)).toEqual(Array(count).fill('online'))
   }

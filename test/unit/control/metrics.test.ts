@@ -28,6 +28,7 @@ function world({
         Object.fromEntries(pids.map((pid) => [pid, { cpu: pid, memory: pid * 10 }])),
       )
     },
+    glance: (pid) => (pid < 100 ? pid * 7 : undefined),
     scan: () =>
       [
         [10, 1, 10],
@@ -110,11 +111,12 @@ test('a fork-mode instance counts with all that it started', async () => {
   expect(metrics.usageOf(20, 20)).toMatchObject({ cpuPercent: 20, memoryBytes: 200 })
 })
 
-test('an instance that got another pid → nothing is known of it until the next sample', async () => {
+test('an instance that got another pid → its memory alone is known until the next sample', async () => {
   const { clock, metrics } = world()
   metrics.noteInterest()
   await clock.advance(0)
-  expect([metrics.usageOf(1, 1)?.memoryBytes, metrics.usageOf(1, 2)]).toEqual([10, undefined])
+  const memoryOf = (pid: number): number | undefined => metrics.usageOf(1, pid)?.memoryBytes
+  expect([1, 2, 100, 0].map(memoryOf)).toEqual([10, 14, undefined, undefined])
 })
 
 test('disposed → no more samples', async () => {
