@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs'
 
 import { isAsPm2 } from '../client/as-pm2.ts'
 import { isConfigFileName } from '../config/config-file-name.ts'
-import type { Cli } from './cli.ts'
+import { type Cli, homeOf } from './cli.ts'
 import { runJlist } from './commands/jlist.ts'
 import { runList } from './commands/list.ts'
 import { runPid } from './commands/pid.ts'
@@ -27,7 +27,7 @@ export async function runCli(args: readonly string[], io: Io): Promise<number> {
       await hot()
       return 0
     }
-    if (!startsScript(own)) return await runCommand(cli, own)
+    if (!startsScript(own) || existsSync(homeOf(cli).socket)) return await runCommand(cli, own)
     const { withHeadStart } = await import('./with-head-start.ts')
     return await withHeadStart(cli, (started) => runCommand(started, own))
   } catch (error) {
