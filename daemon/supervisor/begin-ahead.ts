@@ -10,8 +10,8 @@ type Started = SupervisorApi['instances.start']['result']
 export interface HeadStart {
   methods: Methods
   begin(record: AppRecord): void
-  /** Something was begun that the daemon has not asked for. */
-  isAhead(): boolean
+  /** Ends what was begun, where the daemon has not asked for it. */
+  takeBack(): Promise<void>
 }
 
 /** @param onAsked called with the app when the daemon has asked for what was begun */
@@ -20,6 +20,13 @@ export function beginAhead(methods: Methods, onAsked: (key: string) => void): He
 
   const isBegun = (key: string, ids: readonly number[]): boolean =>
     begun?.key === key && begun.ids.join(' ') === ids.join(' ')
+
+  async function takeBack(): Promise<void> {
+    if (begun === undefined) return
+    const { key } = begun
+    begun = undefined
+    await methods['app.drop']({ key })
+  }
 
   return {
     methods: {
@@ -36,10 +43,13 @@ export function beginAhead(methods: Methods, onAsked: (key: string) => void): He
         const { key, slots } = params.record
         if (begun?.key === key && !isBegun(key, idsOf(slots))) {
           // Another command was faster, and the ids are of its app.
-          begun = undefined
-          await methods['app.drop']({ key })
+          await takeBack()
         }
         return methods['app.put'](params)
+      },
+      'app.drop'(params) {
+        if (begun?.key === params.key) begun = undefined
+        return methods['app.drop'](params)
       },
       async 'instances.start'(params) {
         if (begun === undefined || !isBegun(params.key, params.ids))
@@ -61,7 +71,7 @@ export function beginAhead(methods: Methods, onAsked: (key: string) => void): He
       result.catch(() => undefined)
       begun = { key, ids, result }
     },
-    isAhead: () => begun !== undefined,
+    takeBack,
   }
 }
 

@@ -7,6 +7,7 @@ import type { LbmEvent } from '../../src/contract/events.ts'
 import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { type Appointment, EXPECTED_FLAG } from '../../src/contract/head-start.ts'
 import { homePaths } from '../../src/contract/home.ts'
+import type { InstanceState } from '../../src/contract/instance.ts'
 import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
 import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
 import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
@@ -93,6 +94,14 @@ async function run(
     params: SupervisorNotifications[N],
   ): void => server?.broadcast(name, params)
   const recordProcesses = (): void => ownership?.update(allOwned(hosts))
+  const onRecord = new Map<number, string>()
+  /** Most of what changes is how busy an instance is, and the record of 500 is long. */
+  function isNewOnRecord({ id: one, pid, restarts, unstableRestarts }: InstanceState): boolean {
+    const facts = `${pid} ${restarts} ${unstableRestarts}`
+    if (onRecord.get(one) === facts) return false
+    onRecord.set(one, facts)
+    return true
+  }
 
   let memberId = 0
   const deps: HostDeps = {
@@ -108,11 +117,12 @@ async function run(
     hooks,
     nextMemberId: () => (memberId += 1),
     changed(report) {
-      recordProcesses()
+      if (isNewOnRecord(report)) recordProcesses()
       broadcast('instance.changed', report)
     },
     processesChanged: recordProcesses,
     removed(key, instance) {
+      onRecord.delete(instance)
       recordProcesses()
       broadcast('instance.removed', { app: key, id: instance })
     },
@@ -240,9 +250,10 @@ async function run(
     if (app !== undefined) headStart.begin(app)
     await serving
   }
-  void command?.ended.then(() => {
+  void command?.ended.then(async () => {
     // The command's request was refused, was for another supervisor, or never sent.
-    if (hosts.size === 0 || headStart.isAhead()) void shutDown()
+    await headStart.takeBack()
+    if (hosts.size === 0) void shutDown()
   })
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
 }

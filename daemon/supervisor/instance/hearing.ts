@@ -1,11 +1,15 @@
 /** What a process says, as events of its instance. */
 
 import type { FromAgent } from '../../../src/contract/agent.ts'
+import type { InstanceBalance } from '../../../src/contract/instance.ts'
 import type { NativeHandle } from '../../balancer/port.ts'
 import { axmAfter } from './axm.ts'
 import type { RunnerFacts, RunnerLine } from './runner-facts.ts'
 import { type RunningProcess, statsOf } from './running-process.ts'
 import type { Run } from './state.ts'
+
+/** A timer that is less late than this comes and goes in a process that does nothing. */
+const DELAY_STEP_MS = 10
 
 export interface Hearing {
   fromAgent(run: Run, message: FromAgent, handle: NativeHandle | undefined): void
@@ -17,7 +21,7 @@ export function createHearing(facts: RunnerFacts, line: RunnerLine): Hearing {
 
   /** At rest nothing changes, and nothing is sent. */
   function publishStats(reporting: RunningProcess): void {
-    const stats = JSON.stringify(statsOf(reporting, balancer))
+    const stats = inSteps(statsOf(reporting, balancer))
     if (stats === reporting.stats) return
     reporting.stats = stats
     line.publish()
@@ -48,4 +52,9 @@ export function createHearing(facts: RunnerFacts, line: RunnerLine): Hearing {
       line.announce({ type: 'instance.message', id, message })
     },
   }
+}
+
+function inSteps(stats: InstanceBalance | undefined): string {
+  if (stats === undefined) return ''
+  return JSON.stringify({ ...stats, loopDelayMs: Math.round(stats.loopDelayMs / DELAY_STEP_MS) })
 }

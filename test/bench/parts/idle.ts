@@ -54,7 +54,7 @@ export const idle: Part = {
       `${PROGRAMS} programs`,
       Math.min(rounds, 1),
       async (manager) => {
-        await manager.run('start', sleepers(PROGRAMS), '--no-wait')
+        await manager.run('start', sleepers(PROGRAMS))
         return []
       },
       { of: 'value', atMost: 1 },

@@ -40,10 +40,9 @@ describe('an app that a command had begun', () => {
     const ready: InstanceOutcome[] = [{ id: 0, number: 0, result: 'ready' }]
     const at = world(() => Promise.resolve(ready))
     at.begin(record)
-    expect(at.isAhead()).toBe(true)
     await at.methods['app.put']({ record })
     expect(await at.methods['instances.start'](start)).toEqual({ outcomes: ready })
-    expect(at.isAhead()).toBe(false)
+    await at.takeBack()
     expect(at.asked).toEqual(['put app 0,1', 'put app 0,1', 'start app 0,1', 'asked for app'])
   })
 
@@ -77,7 +76,6 @@ describe('an app that a command had begun', () => {
     await new Promise(setImmediate)
     const slots = record.slots.map((slot) => ({ ...slot, id: slot.id + 4 }))
     await at.methods['app.put']({ record: { ...record, slots } })
-    expect(at.isAhead()).toBe(false)
     await at.methods['instances.start']({ ...start, ids: [4, 5] })
     expect(at.asked).toEqual([
       'put app 0,1',
@@ -88,13 +86,32 @@ describe('an app that a command had begun', () => {
     ])
   })
 
+  it('is ended where the daemon never asks, once', async () => {
+    const at = world()
+    at.begin(record)
+    await new Promise(setImmediate)
+    await at.takeBack()
+    await at.takeBack()
+    expect(at.asked).toEqual(['put app 0,1', 'start app 0,1', 'drop app'])
+  })
+
+  it('that is deleted before the daemon asks is not ended again', async () => {
+    const at = world()
+    at.begin(record)
+    await new Promise(setImmediate)
+    await at.methods['app.drop']({ key: 'app' })
+    await at.takeBack()
+    expect(at.asked).toEqual(['put app 0,1', 'start app 0,1', 'drop app'])
+  })
+
   it('leaves other apps alone', async () => {
     const at = world()
     at.begin(record)
     await new Promise(setImmediate)
     await at.methods['app.put']({ record: { ...record, key: 'other' } })
     await at.methods['instances.start']({ ...start, key: 'other' })
-    expect(at.isAhead()).toBe(true)
     expect(at.asked.slice(1)).toEqual(['start app 0,1', 'put other 0,1', 'start other 0,1'])
+    await at.takeBack()
+    expect(at.asked.at(-1)).toBe('drop app')
   })
 })
