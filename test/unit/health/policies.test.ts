@@ -12,6 +12,7 @@ import {
   judgeMemory,
   keepRecent,
   type MemorySample,
+  nextForTheRecordMs,
   nextSampleMs,
 } from '../../../daemon/supervisor/health/memory/memory-policy.ts'
 import { lifespanOf } from '../../../daemon/supervisor/health/recycle-policy.ts'
@@ -164,4 +165,14 @@ test.each([
 ])('lifespan: random %d → %d requests, %d ms', (random, requests, ageMs) => {
   expect(lifespanOf({ maxRequests: 1000, maxAgeMs: 60_000 }, random)).toEqual({ requests, ageMs })
   expect(lifespanOf({ maxRequests: 0 }, random)).toEqual({ requests: undefined, ageMs: undefined })
+})
+
+test.each([
+  ['the first time', 5000, undefined, 100, 5000],
+  ['as before', 5000, 100, 101, 10_000],
+  ['as before, for long', 40_000, 100, 100, 40_000],
+  ['grown', 40_000, 100, 110, 5000],
+  ['shrunk', 20_000, 100, 50, 5000],
+] as const)('memory without a limit, %s → the next look', (_, lastMs, before, now, expected) => {
+  expect(nextForTheRecordMs(lastMs, before, now)).toBe(expected)
 })

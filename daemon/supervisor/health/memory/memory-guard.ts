@@ -5,16 +5,16 @@ import { after, type Clock } from '../../../kernel/clock.ts'
 import { aligned } from '../aligned.ts'
 import { rssOf, treeRssOf } from '../process-stats.ts'
 import {
+  FOR_THE_RECORD_MS,
   judgeMemory,
   keepRecent,
   type MemoryContext,
   type MemorySample,
   type MemoryVerdict,
+  nextForTheRecordMs,
   nextSampleMs,
 } from './memory-policy.ts'
 
-/** Without a limit the figure is only for the record. */
-const UNLIMITED_MS = 5000
 const ALIGN_MS = 250
 
 export interface MemoryGuardOptions {
@@ -41,16 +41,19 @@ export function guardMemory({
   const bornMs = clock.now()
   let samples: MemorySample[] = []
   let timer: Disposable | undefined
+  let restMs = FOR_THE_RECORD_MS
 
   function sample(): void {
     const rssBytes = wholeTree ? treeRssOf(pid) : rssOf(pid)
     const atMs = clock.now()
     // Gone: its exit is on the way.
     if (rssBytes === undefined) return
+    const beforeBytes = samples.at(-1)?.rssBytes
     samples = keepRecent(samples, { atMs, rssBytes })
     onSample(rssBytes)
     if (limitBytes === undefined) {
-      arm(UNLIMITED_MS)
+      restMs = nextForTheRecordMs(restMs, beforeBytes, rssBytes)
+      arm(restMs)
       return
     }
     const context: MemoryContext = {
@@ -68,7 +71,7 @@ export function guardMemory({
   }
 
   // Not at the start: before the program is loaded, what is measured is not it yet.
-  arm(limitBytes === undefined ? UNLIMITED_MS / 4 : 250)
+  arm(limitBytes === undefined ? FOR_THE_RECORD_MS / 4 : 250)
   return { [Symbol.dispose]: () => timer?.[Symbol.dispose]() }
 }
 

@@ -23,6 +23,11 @@ export type MemoryVerdict = 'fine' | 'replace' | 'kill'
 
 const SLOW_MS = 1000
 const FAST_MS = 250
+/** Without a limit the figure is only for the record of a death. */
+export const FOR_THE_RECORD_MS = 5000
+const MAX_FOR_THE_RECORD_MS = 40_000
+/** What changes by no more than this share stays the same. */
+const STEADY_SHARE = 0.02
 /** Boot is when memory grows fastest, and before anything is known of it. */
 const YOUNG_MS = 5000
 /** Growth is seen over this much of the past. */
@@ -86,4 +91,15 @@ export function nextSampleMs(
   if (rssBytes + growth * (SLOW_MS / 1000) > limitBytes) return FAST_MS
   const isFast = rssBytes > limitBytes * FORETELL_FROM && growth > limitBytes * FAST_GROWTH
   return isFast ? FAST_MS : SLOW_MS
+}
+
+/** How long until the next sample of one without a limit: half as often each time that nothing has changed. */
+export function nextForTheRecordMs(
+  lastMs: number,
+  beforeBytes: number | undefined,
+  rssBytes: number,
+): number {
+  const isSteady =
+    beforeBytes !== undefined && Math.abs(rssBytes - beforeBytes) <= beforeBytes * STEADY_SHARE
+  return isSteady ? Math.min(2 * lastMs, MAX_FOR_THE_RECORD_MS) : FOR_THE_RECORD_MS
 }
