@@ -5,6 +5,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import { after, type Clock } from '../kernel/clock.ts'
 import { noteOwner } from '../kernel/note-owner.ts'
+import { onceATurn } from '../kernel/once-a-turn.ts'
 
 /** The counters are for the one that comes after a loss of all processes at once. */
 export type OwnedInstance = Pick<
@@ -63,7 +64,6 @@ export function ownershipFile(
   let pids: readonly number[] = []
   let recorded = new Set<number>()
   let later: { timer: Disposable; hasFailed: boolean } | undefined
-  let isDue = false
 
   function write(): void {
     later?.timer[Symbol.dispose]()
@@ -82,14 +82,7 @@ export function ownershipFile(
   }
 
   /** Instances that start together are one file: between two spawns each would cost as much as the spawn. */
-  function writeThisTurn(): void {
-    if (isDue) return
-    isDue = true
-    queueMicrotask(() => {
-      isDue = false
-      write()
-    })
-  }
+  const writeThisTurn = onceATurn(write)
 
   function writeIn(ms: number, hasFailed: boolean): void {
     later ??= { timer: clock.at(after(clock.now(), ms), write), hasFailed }

@@ -134,6 +134,7 @@ async function callComing<T>(
   if (again && ended === 'exit code 0') throw down
   throw didNotStart(home, logStart, ended)
 }
+
 function didNotStart(home: HomePaths, logStart: number, ended: string | undefined): LbmError {
   const reason = lastWords(home.daemonLog, logStart)
   const what =

@@ -159,7 +159,6 @@ export interface InstanceBalance {
   loopDelayMs: number
 }
 
-/** What `list` prints: the supervisor's knowledge and the daemon's. */
 /** What a table of instances shows: `app.list` says five times as much. */
 export type InstanceRow = Pick<
   InstanceView,
@@ -180,6 +179,7 @@ export type InstanceRow = Pick<
   /** Of what listens. */
   Partial<Pick<InstanceView, 'listening' | 'balance'>>
 
+/** What `list` prints: the supervisor's knowledge and the daemon's. */
 export interface InstanceView extends InstanceState {
   name: string
   namespace: string

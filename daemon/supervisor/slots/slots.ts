@@ -15,6 +15,7 @@ import { slotOf } from '../../../src/contract/slot-address.ts'
 import type { ListenHandle } from '../../balancer/native.ts'
 import type { Balancer, InheritedListener, Member } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
+import { onceATurn } from '../../kernel/once-a-turn.ts'
 import { assignSlots } from './assign-slots.ts'
 import { bindSlot, removeSlotFile, slotNumber, slotQuery } from './slot-socket.ts'
 
@@ -63,7 +64,6 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
   const { record, clock, log } = options
   const slots = new Map<number, Slot>()
   const members = new Map<number, Observed>()
-  let isSettling = false
   let filesStay = false
 
   // The daemon's choice comes with the next definition.
@@ -79,14 +79,7 @@ export function createSlots(balancer: Balancer, options: SlotsOptions): Slots {
   }
 
   /** Once for all that happens in this turn: a reload puts the new one in rotation and takes the old one out. */
-  function settleSoon(): void {
-    if (isSettling) return
-    isSettling = true
-    queueMicrotask(() => {
-      isSettling = false
-      settle()
-    })
-  }
+  const settleSoon = onceATurn(settle)
 
   function settle(): void {
     const acceptors = [...members.values()]
