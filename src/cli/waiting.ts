@@ -1,5 +1,6 @@
 /** Bounds the wait for the daemon: by `--timeout`, and by Ctrl-C. */
 
+import { setMaxListeners } from 'node:events'
 import { constants } from 'node:os'
 
 import { LbmError } from '../contract/errors.ts'
@@ -22,6 +23,8 @@ export async function waiting<T>(
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController()
+  // Each request that is under way listens.
+  setMaxListeners(0, controller.signal)
   const onInterrupt = (): void => {
     io.err(`lbm: interrupted; ${meanwhile}`)
     process.exit(128 + constants.signals.SIGINT)

@@ -1,5 +1,6 @@
 /** The apps of an ecosystem file: what is missing is started, what is there gets the new definition. */
 
+import { setMaxListeners } from 'node:events'
 import { resolve } from 'node:path'
 
 import { loadConfigFile } from '../config/load.ts'
@@ -56,6 +57,7 @@ export async function startSpecs(
   options: Pick<StartFileOptions, 'existing' | 'wait' | keyof AskOptions>,
 ): Promise<ActionOutcome[]> {
   const { existing = 'restart', wait = true } = options
+  const asked = askedBy(options)
   const known = await knownNames(wire)
   const isMissing = ({ name, raw }: AppSpec): boolean => !known.has(name) || raw['force'] === true
   const missing = specs.filter(isMissing)
@@ -63,7 +65,7 @@ export async function startSpecs(
     missing,
     async (spec) => {
       const params = { spec, force: known.has(spec.name), wait }
-      const { restarted: _, ...outcome } = await wire.askStarting('app.start', params, options)
+      const { restarted: _, ...outcome } = await wire.askStarting('app.start', params, asked)
       return { outcome, isUp: failureOfActions([outcome]) === undefined }
     },
     // The failure of what it needs is what the caller hears of.
@@ -74,9 +76,16 @@ export async function startSpecs(
   const change = { selectors: present.map(({ name }) => name), specs: present }
   const { apps } =
     existing === 'restart'
-      ? await wire.ask('app.restart', { ...change, wait, rolling: false }, options)
-      : await wire.ask('app.reload', { ...change, supersede: false, rollback: false }, options)
+      ? await wire.ask('app.restart', { ...change, wait, rolling: false }, asked)
+      : await wire.ask('app.reload', { ...change, supersede: false, rollback: false }, asked)
   return [...started, ...apps]
+}
+
+/** What the caller gave, for any number of requests at once: each listens to the signal. */
+function askedBy({ signal, timeoutMs }: AskOptions): AskOptions {
+  const own = signal && AbortSignal.any([signal])
+  if (own !== undefined) setMaxListeners(0, own)
+  return { ...(own && { signal: own }), ...(timeoutMs !== undefined && { timeoutMs }) }
 }
 
 async function knownNames({ ask }: Wire): Promise<Set<string>> {

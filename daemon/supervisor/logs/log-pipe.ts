@@ -9,11 +9,11 @@ import { closeSync, constants, mkdirSync, openSync, readdirSync, unlinkSync } fr
 import { join } from 'node:path'
 
 /**
- * Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing: as many
- * again as there were already, within these.
+ * Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing. Most
+ * supervisors need no more than the first.
  */
-const MIN_BATCH = 16
-const MAX_BATCH = 128
+const FIRST_BATCH = 16
+const NEXT_BATCH = 128
 const PREFIX = 'pipe-'
 /**
  * Whoever has an end of it may open `/dev/stdout`, also as another user (`uid`): the name is in a closed folder and
@@ -49,7 +49,7 @@ export function createLogPipes(dir: string): LogPipes {
   const makeNames = (): void => {
     mkdirSync(dir, { recursive: true, mode: 0o700 })
     if (made === 0) removeLeftovers(dir)
-    const count = Math.min(Math.max(MIN_BATCH, made), MAX_BATCH)
+    const count = made === 0 ? FIRST_BATCH : NEXT_BATCH
     const batch = Array.from({ length: count }, (_, index) => join(dir, `${PREFIX}${made + index}`))
     made += count
     execFileSync('mkfifo', ['-m', MODE, ...batch], { stdio: 'ignore' })

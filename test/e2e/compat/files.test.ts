@@ -90,6 +90,19 @@ test.each([NODES[0], NODES.at(-1)].filter((node) => node !== undefined))(
   },
 )
 
+test('a file of many apps: each is started, and nothing is said on stderr', async () => {
+  await using cli = newCli({ cwd: folder })
+  const apps = Array.from({ length: 24 }, (_, index) => ({
+    name: `w${index}`,
+    script: 'worker.cjs',
+  }))
+  writeFileSync(join(folder, 'many.json'), JSON.stringify({ apps }))
+  await cli.ok('start', 'worker.cjs', '--no-wait')
+  const { stderr } = await cli.ok('start', 'many.json')
+  expect(stderr).toBe('')
+  expect(await cli.jlist()).toHaveLength(25)
+})
+
 describe('what is wrong is told with its place, and nothing is started', () => {
   let cli: Cli
   beforeAll(() => {

@@ -62,6 +62,25 @@ test('a signal and a time-out end the wait, not the work', async () => {
   await expect(client.list()).resolves.toHaveLength(1)
 })
 
+test('a file of many apps under one signal: no warning of a leak', async () => {
+  await using cli = await homeWithDaemon()
+  const client = createClient({ home: cli.home.root, env: envOf(cli.home.root) })
+  const script = join(FIXTURES, 'worker.cjs')
+  const apps = Array.from({ length: 12 }, (_, index) => ({ name: `w${index}`, script }))
+  const file = join(cli.home.root, 'many.json')
+  writeFileSync(file, JSON.stringify({ apps }))
+  const warnings: Error[] = []
+  const warned = (warning: Error): number => warnings.push(warning)
+  process.on('warning', warned)
+  try {
+    await client.startFile(file, { signal: new AbortController().signal })
+  } finally {
+    process.off('warning', warned)
+  }
+  expect(warnings).toEqual([])
+  await expect(client.list()).resolves.toHaveLength(12)
+})
+
 test('events are looped over, until the signal or the loop ends', async () => {
   await using cli = await homeWithDaemon()
   using client = await connect({ home: cli.home.root, env: envOf(cli.home.root) })
