@@ -4,9 +4,15 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 
 export function writePidFile(path: string, pid: number): void {
+  const write = (): void => writeFileSync(path, `${pid}\n`)
   try {
-    mkdirSync(dirname(path), { recursive: true })
-    writeFileSync(path, `${pid}\n`)
+    try {
+      write()
+    } catch {
+      // Only the first of a folder needs it, and asking for each of many apps takes as long as writing.
+      mkdirSync(dirname(path), { recursive: true })
+      write()
+    }
   } catch {
     // A full disk or a lost folder: `lbm pid` knows the pid without the file.
   }

@@ -16,21 +16,40 @@ const POLICIES = ['least-connections', 'round-robin', 'random-2', 'weighted', 's
 const DEFAULT = 'least-connections'
 /** Far from what the machine can do, so that the times are the server's own. */
 const CALM_RATE = 500
+/** More where there is a budget: one of 3 s may lie a tenth beside the next. */
+const BUDGET_ROUNDS = 5
+const WARM_UP_SECONDS = 4
+/** The cluster script with the primary out of the way: what Node has in place of `kernel`. */
+const BARE_KERNEL = 'SCHED_NONE'
 
 interface Target {
   port: number
   ownPids: () => number[]
 }
 
+type All = Awaited<ReturnType<typeof inTurns>>
+
 interface Case {
   what: string
   load: Omit<LoadSpec, 'port' | 'seconds'>
   policies: string[]
+  /** Default: 2. */
+  rounds?: number
 }
 
 const CASES: Case[] = [
-  { what: 'keep-alive, 64', load: { keepAlive: true, clients: 64 }, policies: POLICIES },
-  { what: 'a connection each, 64', load: { keepAlive: false, clients: 64 }, policies: POLICIES },
+  {
+    what: 'keep-alive, 64',
+    load: { keepAlive: true, clients: 64 },
+    policies: POLICIES,
+    rounds: BUDGET_ROUNDS,
+  },
+  {
+    what: 'a connection each, 64',
+    load: { keepAlive: false, clients: 64 },
+    policies: POLICIES,
+    rounds: BUDGET_ROUNDS,
+  },
   {
     what: 'keep-alive, 512',
     load: { keepAlive: true, clients: 512 },
@@ -75,6 +94,14 @@ export const requests: Part = {
     const port = await freePort()
     await using cluster = startCluster({ script: APP, port, instances: INSTANCES })
     targets['floor'] = { port, ownPids: () => [cluster.pid] }
+    const bareKernelPort = await freePort()
+    await using bareKernel = startCluster({
+      script: APP,
+      port: bareKernelPort,
+      instances: INSTANCES,
+      env: { NODE_CLUSTER_SCHED_POLICY: 'none' },
+    })
+    targets[BARE_KERNEL] = { port: bareKernelPort, ownPids: () => [bareKernel.pid] }
     if (pm2 !== undefined) {
       const pm2Port = await freePort()
       await pm2.start({ script: APP, name: 'app', port: pm2Port, instances: INSTANCES })
@@ -86,23 +113,39 @@ export const requests: Part = {
       const load = {
         port: target.port,
         clients: 64,
-        seconds: bench.seconds(2),
+        seconds: bench.seconds(WARM_UP_SECONDS),
         header: SESSION_HEADER,
       }
       await putLoad({ ...load, keepAlive: true })
       await putLoad({ ...load, keepAlive: false })
     }
-    for (const one of CASES) await compare(bench, targets, one)
+    const kernels: [what: string, all: All][] = []
+    for (const one of CASES) {
+      const all = await compare(bench, targets, one)
+      if (all?.[BARE_KERNEL] !== undefined) kernels.push([one.what, all])
+    }
+    for (const [what, all] of kernels)
+      bench.add({
+        what: `${what}: kernel against ${BARE_KERNEL}`,
+        unit: '/s',
+        floor: `cluster with ${BARE_KERNEL}`,
+        samples: samplesOf({ lbm: all['kernel'], floor: all[BARE_KERNEL] }, 'perSecond'),
+      })
   },
 }
 
-async function compare(bench: Bench, targets: Record<string, Target>, one: Case): Promise<void> {
-  if (one.load.pipeline !== undefined && !hasWrk) return
+async function compare(
+  bench: Bench,
+  targets: Record<string, Target>,
+  one: Case,
+): Promise<All | undefined> {
+  if (one.load.pipeline !== undefined && !hasWrk) return undefined
   bench.say(one.what)
   const seconds = bench.seconds(3)
   const names = ['floor', ...one.policies, ...(targets['pm2'] === undefined ? [] : ['pm2'])]
+  if (one.policies.includes('kernel') && one.load.rate === undefined) names.push(BARE_KERNEL)
   const all = await inTurns(
-    bench.rounds(2),
+    bench.rounds(one.rounds ?? 2),
     Object.fromEntries(
       names.map((name) => [
         name,
@@ -138,6 +181,7 @@ async function compare(bench: Bench, targets: Record<string, Target>, one: Case)
     const failed = names.flatMap((name) => all[name]?.['failed'] ?? [])
     if (failed.some((count) => count > 0)) add(policy, 'failed', ', failed', '')
   }
+  return all
 }
 
 function budgetOf(policy: string, { load }: Case): Budget | undefined {
