@@ -12,6 +12,7 @@ import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
 import { after, type Clock, systemClock } from '../kernel/clock.ts'
 import { describeBug, openLogFile } from '../kernel/log.ts'
 import { acquirePidLock, isLock, type PidLock } from '../kernel/pid-lock.ts'
+import { rssOf } from '../kernel/process-stats.ts'
 import { scanProcesses } from '../kernel/process-tree.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
 import { serveRpc } from '../kernel/rpc-server.ts'
@@ -19,7 +20,7 @@ import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
 import { prepareHome } from './home-folder.ts'
 import { initNotify } from './init-notify.ts'
-import { measureByPidusage, residentBytes } from './measure.ts'
+import { measureByPidusage } from './measure.ts'
 import { daemonServes } from './methods/all-methods.ts'
 import { listSupervisors, noteStarted, pause } from './ownership.ts'
 import { spawnSupervisor } from './spawn-supervisor.ts'
@@ -106,7 +107,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
         logFd: logFile.fd(),
         sharesOutput: process.env[FOREGROUND_ENV] === String(process.pid),
       }),
-    measuring: { measure: measureByPidusage, glance: residentBytes, scan: scanProcesses, cpuMs },
+    measuring: { measure: measureByPidusage, glance, scan: scanProcesses, cpuMs },
   })
   if (expected !== undefined) noteStarted(home.runDir, expected.id, expected.pid)
   await control.adopt({ except: expected?.id })
@@ -176,6 +177,11 @@ function isHeld(lock: PidLock): boolean {
   } catch {
     return true
   }
+}
+
+/** Cheap only where the kernel has it in a file. */
+function glance(pid: number): number | undefined {
+  return process.platform === 'linux' ? rssOf(pid) : undefined
 }
 
 function cpuMs(): number {

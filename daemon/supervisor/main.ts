@@ -4,30 +4,25 @@ import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
-import { FOREGROUND_ENV } from '../../src/contract/foreground.ts'
 import { type Appointment, EXPECTED_FLAG } from '../../src/contract/head-start.ts'
 import { homePaths } from '../../src/contract/home.ts'
 import type { InstanceState } from '../../src/contract/instance.ts'
-import { checkedMethods, supervisorSchemas } from '../../src/contract/schemas.ts'
-import type { SupervisorNotifications } from '../../src/contract/supervisor.ts'
 import { TAKEOVER_FLAG } from '../../src/contract/takeover.ts'
-import { PROTOCOL } from '../../src/contract/version.ts'
 import { systemClock } from '../kernel/clock.ts'
 import { type CommandInput, readCommandInput } from '../kernel/command-input.ts'
-import { pidStart } from '../kernel/process-identity.ts'
+import { describeBug, type Log } from '../kernel/log.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
-import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import type { AppHost, HostDeps } from './app-host-port.ts'
 import { createAppMessages } from './app-messages.ts'
 import { beginAhead } from './begin-ahead.ts'
-import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
 import { createOomLedger } from './health/deaths/kernel-oom.ts'
 import { createNotifyHub } from './health/notify/notify-hub.ts'
 import { createHooks } from './hooks/hooks.ts'
 import { createLogFilesRegistry } from './logs/log-files-registry.ts'
 import { createLogPipes } from './logs/log-pipe.ts'
 import { allOwned, supervisorMethods } from './methods.ts'
-import { claimName, type OwnershipFile, ownershipFile } from './ownership-file.ts'
+import { claimName } from './ownership-file.ts'
+import { createServing } from './serving.ts'
 import { handOver } from './takeover/hand-over.ts'
 import { takeOver } from './takeover/take-over.ts'
 
@@ -66,7 +61,7 @@ async function run(
   const home = homePaths(root)
   const clock = systemClock()
   const logFd = openSync(home.daemonLog, 'a', 0o600)
-  const log = (event: string, fields: Record<string, unknown>): void => {
+  const log: Log = (event, fields) => {
     const at = new Date(clock.wall()).toISOString()
     try {
       writeSync(logFd, `${JSON.stringify({ at, from: id, event, ...fields })}\n`)
@@ -85,15 +80,16 @@ async function run(
   const hooks = createHooks({ clock, log, shell: process.env })
   const logFiles = createLogFilesRegistry({ clock })
 
-  /** What it has from the moment on at which it serves under the supervisor's name. */
-  let server: RpcServer | undefined
-  let ownership: OwnershipFile | undefined
-  let keeper: DaemonKeeper | undefined
-  const broadcast = <N extends keyof SupervisorNotifications>(
-    name: N,
-    params: SupervisorNotifications[N],
-  ): void => server?.broadcast(name, params)
-  const recordProcesses = (): void => ownership?.update(allOwned(hosts))
+  const serving = createServing({
+    id,
+    home,
+    logFd,
+    log,
+    clock,
+    owned: () => allOwned(hosts),
+    onRunEnded: () => void shutDown(),
+  })
+
   const onRecord = new Map<number, string>()
   /** Most of what changes is how busy an instance is, and the record of 500 is long. */
   function isNewOnRecord({ id: one, pid, restarts, unstableRestarts }: InstanceState): boolean {
@@ -117,35 +113,35 @@ async function run(
     hooks,
     nextMemberId: () => (memberId += 1),
     changed(report) {
-      if (isNewOnRecord(report)) recordProcesses()
-      broadcast('instance.changed', report)
+      if (isNewOnRecord(report)) serving.recordProcesses()
+      serving.broadcast('instance.changed', report)
     },
-    processesChanged: recordProcesses,
+    processesChanged: serving.recordProcesses,
     removed(key, instance) {
       onRecord.delete(instance)
-      recordProcesses()
-      broadcast('instance.removed', { app: key, id: instance })
+      serving.recordProcesses()
+      serving.broadcast('instance.removed', { app: key, id: instance })
     },
-    listens: (key) => broadcast('app.listens', { app: key }),
+    listens: (key) => serving.broadcast('app.listens', { app: key }),
     emit,
     log,
   }
 
   function emit(event: LbmEvent): void {
     if (event.type === 'instance.message') messages.receive(event.id, event.message)
-    broadcast('event', event)
+    serving.broadcast('event', event)
   }
 
   let ending: Promise<void> | undefined
   const shutDown = (): Promise<void> => (ending ??= end())
 
   async function end(): Promise<void> {
-    keeper?.[Symbol.dispose]()
+    serving.dismissDaemon()
     await Promise.all([...hosts.values()].map((host) => host.close('shutdown')))
-    ownership?.remove()
+    serving.removeRecord()
     await closeFiles()
     // Answered first, then gone.
-    setImmediate(() => void server?.[Symbol.asyncDispose]().then(() => process.exit(0)))
+    setImmediate(() => void serving.close()?.then(() => process.exit(0)))
   }
 
   async function closeFiles(): Promise<void> {
@@ -164,15 +160,7 @@ async function run(
       logFd,
       hosts,
       clock,
-      leaveName() {
-        keeper?.[Symbol.dispose]()
-        const left = server
-        server = undefined
-        ownership?.[Symbol.dispose]()
-        ownership = undefined
-        // The answer to whoever asked for the upgrade goes first.
-        setImmediate(() => void left?.[Symbol.asyncDispose]())
-      },
+      leaveName: serving.leave,
       exit: () => void closeFiles().then(() => process.exit(0)),
     })
 
@@ -181,53 +169,10 @@ async function run(
     (key) => {
       const host = hosts.get(key)
       // What was told before is not known to a daemon that did not know of the app.
-      for (const report of host?.reports() ?? []) broadcast('instance.changed', report)
-      if (host?.record().listens === true) broadcast('app.listens', { app: key })
+      for (const report of host?.reports() ?? []) serving.broadcast('instance.changed', report)
+      if (host?.record().listens === true) serving.broadcast('app.listens', { app: key })
     },
   )
-
-  async function serve(supervisorId: string, homeRoot: string): Promise<void> {
-    ownership = ownershipFile(join(home.runDir, `${supervisorId}.json`), {
-      id: supervisorId,
-      pid: process.pid,
-      pidStart: pidStart(process.pid),
-      version: __LBM_VERSION__,
-      clock,
-      onFailed: (message) => log('ownership.not-written', { message }),
-    })
-    recordProcesses()
-    const keeping = keepDaemon({
-      socket: home.socket,
-      daemonPath: join(__dirname, 'daemon.cjs'),
-      home: homeRoot,
-      logFd,
-      clock,
-      random: Math.random,
-      log,
-    })
-    keeper = keeping
-    let daemons = 0
-    server = await serveRpc({
-      path: join(home.runDir, `${supervisorId}.sock`),
-      hello: { protocol: PROTOCOL, version: __LBM_VERSION__, role: 'supervisor', pid: process.pid },
-      methods: checkedMethods(supervisorSchemas, headStart.methods),
-      onConnection(connection) {
-        daemons += 1
-        keeping.connected()
-        void connection.closed.then(() => {
-          daemons -= 1
-          if (daemons > 0) return
-          if (process.env[FOREGROUND_ENV] === undefined) keeping.lost()
-          else void shutDown()
-        })
-      },
-      onNotification(method, params) {
-        if (method === 'daemon.leaving') keeping.pauseFor((params as { pauseMs: number }).pauseMs)
-      },
-      onBug: (error) => log('bug', { message: describeBug(error) }),
-      clock,
-    })
-  }
 
   // It is ended by the daemon, in order; a terminal's or an init's signals are for the daemon to see.
   for (const signal of ['SIGINT', 'SIGHUP', 'SIGTERM', 'SIGQUIT'] as const) {
@@ -244,11 +189,16 @@ async function run(
     pipes.prepare()
   }
   if (takesOver) {
-    await takeOver({ version: __LBM_VERSION__, hosts, deps, serve: () => serve(id, root) })
+    await takeOver({
+      version: __LBM_VERSION__,
+      hosts,
+      deps,
+      serve: () => serving.begin(headStart.methods),
+    })
   } else {
-    const serving = serve(id, root)
+    const listening = serving.begin(headStart.methods)
     if (app !== undefined) headStart.begin(app)
-    await serving
+    await listening
   }
   void command?.ended.then(async () => {
     // The command's request was refused, was for another supervisor, or never sent.
@@ -256,10 +206,6 @@ async function run(
     if (hosts.size === 0) void shutDown()
   })
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
-}
-
-function describeBug(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error)
 }
 
 main().catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { rssOf } from '../../../daemon/supervisor/health/process-stats.ts'
+import { rssOf } from '../../../daemon/kernel/process-stats.ts'
 import { printFigure } from '../../helpers/figures.ts'
 import { freePort } from '../../helpers/free-port.ts'
 import { startLoad } from '../../helpers/load.ts'

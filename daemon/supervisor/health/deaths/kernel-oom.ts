@@ -2,7 +2,7 @@
 
 import type { Monotonic } from '../../../../src/contract/units.ts'
 import type { Clock } from '../../../kernel/clock.ts'
-import { readSmallFile } from '../read-small-file.ts'
+import { readSmallFile } from '../../../kernel/read-small-file.ts'
 
 export type ReadFile = (path: string) => string | undefined
 

@@ -2,8 +2,8 @@
 
 import type { Monotonic } from '../../../../src/contract/units.ts'
 import { after, type Clock } from '../../../kernel/clock.ts'
+import { mainThreadOf } from '../../../kernel/process-stats.ts'
 import { aligned } from '../aligned.ts'
-import { mainThreadOf } from '../process-stats.ts'
 import {
   HELD_UP_MS,
   type HangVerdict,

@@ -2,8 +2,8 @@
 
 import { formatBytes } from '../../../../src/contract/units.ts'
 import { after, type Clock } from '../../../kernel/clock.ts'
+import { rssOf, treeRssOf } from '../../../kernel/process-stats.ts'
 import { aligned } from '../aligned.ts'
-import { rssOf, treeRssOf } from '../process-stats.ts'
 import {
   FOR_THE_RECORD_MS,
   judgeMemory,

@@ -3,7 +3,7 @@
 import { execFileSync } from 'node:child_process'
 import { readdirSync } from 'node:fs'
 
-import { scanProcesses, treeOf } from '../../kernel/process-tree.ts'
+import { scanProcesses, treeOf } from './process-tree.ts'
 import { readSmallFile } from './read-small-file.ts'
 
 const IS_LINUX = process.platform === 'linux'
