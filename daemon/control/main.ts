@@ -16,6 +16,7 @@ import { rssOf } from '../kernel/process-stats.ts'
 import { scanProcesses } from '../kernel/process-tree.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
 import { serveRpc } from '../kernel/rpc-server.ts'
+import { keepYoungGenerationSmall } from '../kernel/young-generation.ts'
 import { createControl } from './control.ts'
 import { createEnding } from './ending.ts'
 import { prepareHome } from './home-folder.ts'
@@ -137,6 +138,7 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
     clock,
   })
   init.ready(`${store.apps().length} apps`)
+  keepYoungGenerationSmall()
   log('daemon.started', { pid: process.pid, version: hello.version, apps: store.apps().length })
 
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const) {

@@ -12,6 +12,7 @@ import { systemClock } from '../kernel/clock.ts'
 import { type CommandInput, readCommandInput } from '../kernel/command-input.ts'
 import { describeBug, type Log } from '../kernel/log.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
+import { keepYoungGenerationSmall } from '../kernel/young-generation.ts'
 import type { AppHost, HostDeps } from './app-host-port.ts'
 import { createAppMessages } from './app-messages.ts'
 import { beginAhead } from './begin-ahead.ts'
@@ -205,6 +206,7 @@ async function run(
     await headStart.takeBack()
     if (hosts.size === 0) void shutDown()
   })
+  keepYoungGenerationSmall()
   log('supervisor.started', { pid: process.pid, version: __LBM_VERSION__ })
 }
 
