@@ -7,7 +7,7 @@ export const NO_GROWTH = '--semi-space-growth-factor=1'
 
 /**
  * V8 doubles its young generation whenever a burst of work fills it, to 32 MB and more, and a process that then does little
- * keeps it. One that stays at its first size is collected more often, each time for less.
+ * keeps it. One that stays at its first size is collected more often, each time for less (ADR 20).
  */
 export function keepYoungGenerationSmall(): void {
   setFlagsFromString(NO_GROWTH)
