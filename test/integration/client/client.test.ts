@@ -79,6 +79,9 @@ test('a file of many apps under one signal: no warning of a leak', async () => {
   }
   expect(warnings).toEqual([])
   await expect(client.list()).resolves.toHaveLength(12)
+  const reason = new Error('changed my mind')
+  const given = { signal: AbortSignal.abort(reason) }
+  await expect(client.startFile(file, given)).rejects.toBe(reason)
 })
 
 test('events are looped over, until the signal or the loop ends', async () => {
