@@ -151,16 +151,11 @@ function atRest({ ownPids, daemonPid, instances }: Subject, seconds: number): ()
 }
 
 async function managed(manager: Manager, bringUp: AtRest['bringUp']): Promise<Subject> {
-  try {
-    return {
-      instances: await bringUp(manager),
-      ownPids: () => manager.ownPids(),
-      daemonPid: manager.daemonPid(),
-      [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose](),
-    }
-  } catch (error) {
-    await manager[Symbol.asyncDispose]()
-    throw error
+  return {
+    instances: await orEnd(manager, bringUp(manager)),
+    ownPids: () => manager.ownPids(),
+    daemonPid: manager.daemonPid(),
+    [Symbol.asyncDispose]: () => manager[Symbol.asyncDispose](),
   }
 }
 
@@ -168,14 +163,19 @@ async function plainNodes(): Promise<Subject> {
   const ports = await freePorts(CLUSTER)
   const env = { APP, PORTS: ports.join(',') }
   const loop = startBare([join(FIXTURES, 'spawn-loop.cjs')], env)
+  return {
+    instances: await orEnd(loop, pidsAt(ports)),
+    ownPids: () => [],
+    [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
+  }
+}
+
+/** What does not come up is ended. */
+async function orEnd<T>(subject: AsyncDisposable, comingUp: Promise<T>): Promise<T> {
   try {
-    return {
-      instances: await pidsAt(ports),
-      ownPids: () => [],
-      [Symbol.asyncDispose]: () => loop[Symbol.asyncDispose](),
-    }
+    return await comingUp
   } catch (error) {
-    await loop[Symbol.asyncDispose]()
+    await subject[Symbol.asyncDispose]()
     throw error
   }
 }

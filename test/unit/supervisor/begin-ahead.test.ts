@@ -35,6 +35,14 @@ function world(outcome: () => Promise<InstanceOutcome[]> = () => Promise.resolve
   return { asked, ...beginAhead(methods, (key) => asked.push(`asked for ${key}`)) }
 }
 
+/** One that has had the time to begin. */
+async function begun(): Promise<ReturnType<typeof world>> {
+  const at = world()
+  at.begin(record)
+  await new Promise(setImmediate)
+  return at
+}
+
 describe('an app that a command had begun', () => {
   it('is started once, and the daemon hears what came of it', async () => {
     const ready: InstanceOutcome[] = [{ id: 0, number: 0, result: 'ready' }]
@@ -55,9 +63,7 @@ describe('an app that a command had begun', () => {
   })
 
   it('is started again by the second request', async () => {
-    const at = world()
-    at.begin(record)
-    await new Promise(setImmediate)
+    const at = await begun()
     await at.methods['instances.start'](start)
     await at.methods['instances.start'](start)
     expect(at.asked).toEqual(['put app 0,1', 'start app 0,1', 'asked for app', 'start app 0,1'])
@@ -71,9 +77,7 @@ describe('an app that a command had begun', () => {
   })
 
   it('goes where the daemon has given its ids to another app', async () => {
-    const at = world()
-    at.begin(record)
-    await new Promise(setImmediate)
+    const at = await begun()
     const slots = record.slots.map((slot) => ({ ...slot, id: slot.id + 4 }))
     await at.methods['app.put']({ record: { ...record, slots } })
     await at.methods['instances.start']({ ...start, ids: [4, 5] })
@@ -87,27 +91,21 @@ describe('an app that a command had begun', () => {
   })
 
   it('is ended where the daemon never asks, once', async () => {
-    const at = world()
-    at.begin(record)
-    await new Promise(setImmediate)
+    const at = await begun()
     await at.takeBack()
     await at.takeBack()
     expect(at.asked).toEqual(['put app 0,1', 'start app 0,1', 'drop app'])
   })
 
   it('that is deleted before the daemon asks is not ended again', async () => {
-    const at = world()
-    at.begin(record)
-    await new Promise(setImmediate)
+    const at = await begun()
     await at.methods['app.drop']({ key: 'app' })
     await at.takeBack()
     expect(at.asked).toEqual(['put app 0,1', 'start app 0,1', 'drop app'])
   })
 
   it('leaves other apps alone', async () => {
-    const at = world()
-    at.begin(record)
-    await new Promise(setImmediate)
+    const at = await begun()
     await at.methods['app.put']({ record: { ...record, key: 'other' } })
     await at.methods['instances.start']({ ...start, key: 'other' })
     expect(at.asked.slice(1)).toEqual(['start app 0,1', 'put other 0,1', 'start other 0,1'])

@@ -131,7 +131,7 @@ describe('failing', () => {
     for (let failure = 1; failure < MAX_FAILURES; failure += 1) {
       const before = nextPoolDeadline(pool.pool)
       pool.send({ type: 'ended', id: failure, message: 'exit code 1' })
-      expect(before).toBeDefined()
+      expect(before).toBe((waits.at(-1) ?? 0) + POLICY.startTimeoutMs)
       expect(poolNote(pool.pool)).toBe('its spare ended: exit code 1; another one is to come')
       const at = nextPoolDeadline(pool.pool) ?? 0
       expect(pool.send({ type: 'changed' })).toEqual([])
