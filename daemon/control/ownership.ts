@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import * as v from 'valibot'
 
 import { after, type Clock } from '../kernel/clock.ts'
+import { removeMomentaryFolder } from '../kernel/momentary-folder.ts'
 import { noteOwner } from '../kernel/note-owner.ts'
 import { isSameProcess } from '../kernel/process-identity.ts'
 import { type ProcessEntry, scanProcesses, signalAll, treeOf } from '../kernel/process-tree.ts'
@@ -78,10 +79,10 @@ export function listSupervisors(runDir: string): string[] {
 }
 
 export function removeFiles(runDir: string, id: string): void {
-  const isOf = (name: string): boolean =>
-    name === `${id}.json` || name === `${id}.sock` || name.startsWith(`${id}.pipes-`)
-  for (const name of listPatiently(runDir).filter(isOf)) {
-    rmSync(join(runDir, name), { force: true, recursive: true })
+  for (const name of listPatiently(runDir)) {
+    const path = join(runDir, name)
+    if (name === `${id}.json` || name === `${id}.sock`) rmSync(path, { force: true })
+    else if (name.startsWith(`${id}.pipes-`)) removeMomentaryFolder(path)
   }
 }
 

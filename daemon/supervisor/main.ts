@@ -1,6 +1,6 @@
 /** Entry of a supervisor: `node supervisor.cjs <id> [--take-over]`, or `--expected`, with LBM_HOME set. Wiring only. */
 
-import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import type { LbmEvent } from '../../src/contract/events.ts'
@@ -74,8 +74,7 @@ async function run(
   const hosts = new Map<string, AppHost>()
   const messages = createAppMessages(clock)
   // A folder of this process alone: a predecessor may still have its own.
-  const pipesDir = join(home.runDir, `${id}.pipes-${process.pid}`)
-  const pipes = createLogPipes(pipesDir)
+  const pipes = createLogPipes(join(home.runDir, `${id}.pipes-${process.pid}`))
 
   const notify = createNotifyHub({ dir: join(home.runDir, `${id}.notify-${process.pid}`), log })
   const hooks = createHooks({ clock, log, shell: process.env })
@@ -149,7 +148,6 @@ async function run(
     await hooks.close(HOOKS_GRACE_MS)
     notify[Symbol.dispose]()
     pipes[Symbol.dispose]()
-    rmSync(pipesDir, { recursive: true, force: true })
     await logFiles[Symbol.asyncDispose]()
   }
 

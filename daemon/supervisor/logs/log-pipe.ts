@@ -5,8 +5,10 @@
  */
 
 import { execFileSync } from 'node:child_process'
-import { closeSync, constants, mkdirSync, openSync, readdirSync, unlinkSync } from 'node:fs'
+import { closeSync, constants, openSync, unlinkSync } from 'node:fs'
 import { join } from 'node:path'
+
+import { makeMomentaryFolder, removeMomentaryFolder } from '../../kernel/momentary-folder.ts'
 
 /**
  * Node cannot make a pipe, `mkfifo` can; it is asked for so many at once that it costs nearly nothing. Most
@@ -41,14 +43,13 @@ export interface LogPipes extends Disposable {
   open(): LogPipe | undefined
 }
 
-/** @param dir a folder of this supervisor's own; the names are there only until their pipe is open */
+/** @param dir of this supervisor's own, and gone with it; the names are there only until their pipe is open */
 export function createLogPipes(dir: string): LogPipes {
   let names: string[] = []
   let made = 0
 
   const makeNames = (): void => {
-    mkdirSync(dir, { recursive: true, mode: 0o700 })
-    if (made === 0) removeLeftovers(dir)
+    if (made === 0) makeMomentaryFolder(dir)
     const count = made === 0 ? FIRST_BATCH : NEXT_BATCH
     const batch = Array.from({ length: count }, (_, index) => join(dir, `${PREFIX}${made + index}`))
     made += count
@@ -64,16 +65,32 @@ export function createLogPipes(dir: string): LogPipes {
     }
   }
 
+  const forget = (): void => {
+    names = []
+    made = 0
+  }
+
+  const next = (): LogPipe | undefined => {
+    prepare()
+    const name = names.pop()
+    return name === undefined ? undefined : openPipe(name)
+  }
+
   return {
     prepare,
     open() {
-      prepare()
-      const name = names.pop()
-      return name === undefined ? undefined : openPipe(name)
+      try {
+        return next()
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+        // A logout may clear what its user has in memory: RemoveIPC, logind.conf(5).
+        forget()
+        return next()
+      }
     },
     [Symbol.dispose]() {
-      for (const name of names) unlinkSync(name)
-      names = []
+      forget()
+      removeMomentaryFolder(dir)
     },
   }
 }
@@ -102,12 +119,5 @@ function openPipe(name: string): LogPipe {
     throw error
   } finally {
     unlinkSync(name)
-  }
-}
-
-/** Of a supervisor that was killed. */
-function removeLeftovers(dir: string): void {
-  for (const name of readdirSync(dir)) {
-    if (name.startsWith(PREFIX)) unlinkSync(join(dir, name))
   }
 }

@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, readdirSync } from 'node:fs'
+import { appendFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -234,4 +234,15 @@ test('processes that come and go leave no descriptor open, nor do pipes that wer
   await until(() => openNow() <= withFiles || undefined)
   await sink[Symbol.asyncDispose]()
   await until(() => openNow() <= before || undefined)
+})
+
+test('pipes are made anew where their names were cleared from memory, as a logout may do', async () => {
+  await using world = logWorld()
+  const folder = join(world.dir, 'cleared')
+  using pipes = createLogPipes(folder)
+  pipes.open()?.discard()
+  rmSync(realpathSync(folder), { recursive: true })
+  const opened = pipes.open()
+  expect(opened).toBeDefined()
+  opened?.discard()
 })
