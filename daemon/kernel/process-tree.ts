@@ -55,6 +55,17 @@ function scanPs(): ProcessEntry[] {
     })
 }
 
+let next: Promise<ProcessEntry[]> | undefined
+
+/** A look that begins after this turn, one for all who ask in it: hundreds that end at once are one table. */
+export function nextScan(): Promise<ProcessEntry[]> {
+  next ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => {
+    next = undefined
+    return scanProcesses()
+  })
+  return next
+}
+
 /**
  * The process, its descendants, and whatever kept its session or process group though its parent is gone.
  * Instances lead a session of their own (`detached`), so the session finds double-forked grandchildren.

@@ -131,7 +131,7 @@ async function each(
 /** Every process of every app, those beside the serving ones and those that only wait too. */
 export function allOwned(hosts: ReadonlyMap<string, AppHost>): OwnedInstance[] {
   return [...hosts.values()].flatMap((app) => [
-    ...app.runners().map((runner) => runner.report()),
+    ...app.runners().map((runner) => runner.owned()),
     ...app.spares().map(({ process: { child } }) => ({
       app: app.key,
       id: NO_ID,

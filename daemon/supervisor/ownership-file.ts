@@ -5,7 +5,6 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import type { InstanceState } from '../../src/contract/instance.ts'
 import { after, type Clock } from '../kernel/clock.ts'
 import { noteOwner } from '../kernel/note-owner.ts'
-import { onceATurn } from '../kernel/once-a-turn.ts'
 
 /** The counters are for the one that comes after a loss of all processes at once. */
 export type OwnedInstance = Pick<
@@ -81,9 +80,6 @@ export function ownershipFile(
     }
   }
 
-  /** Instances that start together are one file: between two spawns each would cost as much as the spawn. */
-  const writeThisTurn = onceATurn(write)
-
   function writeIn(ms: number, hasFailed: boolean): void {
     later ??= { timer: clock.at(after(clock.now(), ms), write), hasFailed }
   }
@@ -92,8 +88,7 @@ export function ownershipFile(
     wanted = JSON.stringify({ ...self, instances })
     pids = instances.map(({ pid }) => pid)
     if (wanted === written || later?.hasFailed === true) return
-    if (pids.length === 0) write()
-    else if (pids.some((pid) => !recorded.has(pid))) writeThisTurn()
+    if (pids.length === 0 || pids.some((pid) => !recorded.has(pid))) write()
     else writeIn(GONE_MS, false)
   }
 

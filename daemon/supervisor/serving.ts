@@ -10,10 +10,14 @@ import type { SupervisorApi, SupervisorNotifications } from '../../src/contract/
 import { PROTOCOL } from '../../src/contract/version.ts'
 import type { Clock } from '../kernel/clock.ts'
 import { describeBug, type Log } from '../kernel/log.ts'
+import { onceATurn } from '../kernel/once-a-turn.ts'
 import { pidStart } from '../kernel/process-identity.ts'
 import { type RpcServer, serveRpc } from '../kernel/rpc-server.ts'
 import { type DaemonKeeper, keepDaemon } from './daemon-keeper.ts'
 import { type OwnedInstance, type OwnershipFile, ownershipFile } from './ownership-file.ts'
+
+/** A daemon asks for all apps at once: `stop all`. */
+const MAX_IN_FLIGHT = 100_000
 
 export interface Serving {
   /** Takes the name. Resolves when it listens. */
@@ -52,7 +56,9 @@ export function createServing(options: ServingOptions): Serving {
   let ownership: OwnershipFile | undefined
   let keeper: DaemonKeeper | undefined
 
-  const recordProcesses = (): void => ownership?.update(owned())
+  const record = (): void => ownership?.update(owned())
+  /** Instances that start together are one record, and that of 500 is long. */
+  const recordProcesses = onceATurn(record)
 
   async function begin(methods: Implementation<SupervisorApi>): Promise<void> {
     ownership = ownershipFile(join(home.runDir, `${id}.json`), {
@@ -63,7 +69,7 @@ export function createServing(options: ServingOptions): Serving {
       clock,
       onFailed: (message) => log('ownership.not-written', { message }),
     })
-    recordProcesses()
+    record()
     const keeping = keepDaemon({
       socket: home.socket,
       daemonPath: join(__dirname, 'daemon.cjs'),
@@ -94,6 +100,7 @@ export function createServing(options: ServingOptions): Serving {
       },
       onBug: (error) => log('bug', { message: describeBug(error) }),
       clock,
+      limits: { inFlight: MAX_IN_FLIGHT },
     })
   }
 
@@ -102,7 +109,10 @@ export function createServing(options: ServingOptions): Serving {
     broadcast: (name, params) => server?.broadcast(name, params),
     recordProcesses,
     dismissDaemon: () => keeper?.[Symbol.dispose](),
-    removeRecord: () => ownership?.remove(),
+    removeRecord() {
+      ownership?.remove()
+      ownership = undefined
+    },
     leave() {
       keeper?.[Symbol.dispose]()
       const left = server

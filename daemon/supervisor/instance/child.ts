@@ -10,8 +10,8 @@ import type { NativeHandle } from '../../balancer/port.ts'
 import { after, type Clock } from '../../kernel/clock.ts'
 import { isSameProcess, pidStart } from '../../kernel/process-identity.ts'
 import {
+  nextScan,
   type ProcessEntry,
-  scanProcesses,
   signalAll,
   signalPid,
   treeOf,
@@ -92,8 +92,8 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
   let asked = false
   let known: ProcessEntry[] = []
 
-  const lookAtTree = (): ProcessEntry[] => {
-    const tree = spec.treekill ? treeOf(pid, scanProcesses()) : []
+  async function lookAtTree(): Promise<ProcessEntry[]> {
+    const tree = spec.treekill ? treeOf(pid, await nextScan()) : []
     // Those seen before stay known: one that left the session meanwhile is still ours to end.
     known = [
       ...tree,
@@ -102,6 +102,10 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
       ),
     ]
     return known
+  }
+
+  async function signalTree(signal: NodeJS.Signals): Promise<void> {
+    signalAll(await lookAtTree(), signal)
   }
 
   process.on('internalMessage', (message: unknown, handle: NativeHandle | undefined) => {
@@ -114,18 +118,18 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
       return
     }
     if (asked) {
-      awaitTree(() => on.exited(code, signal))
+      void untilTreeGone().then(() => on.exited(code, signal))
       return
     }
     // A crash: what it leaves behind would hold its ports. The group at once, stragglers of the session after the restart.
     signalPid(-pid, 'SIGKILL')
     on.exited(code, signal)
-    clock.at(after(clock.now(), STRAGGLERS_MS), () => signalAll(lookAtTree(), 'SIGKILL'))
+    clock.at(after(clock.now(), STRAGGLERS_MS), () => void signalTree('SIGKILL'))
   })
 
-  function awaitTree(gone: () => void): void {
-    if (lookAtTree().length === 0) gone()
-    else clock.at(after(clock.now(), TREE_POLL_MS), () => awaitTree(gone))
+  async function untilTreeGone(): Promise<void> {
+    while ((await lookAtTree()).length > 0)
+      await new Promise<void>((resolve) => clock.at(after(clock.now(), TREE_POLL_MS), resolve))
   }
 
   return {
@@ -153,13 +157,14 @@ function followChild({ spec, clock, process, pid, out, error, on }: Followed): C
         return
       }
       const signal = spec.killSignal as NodeJS.Signals
-      if (spec.treekill) signalAll(lookAtTree(), signal)
+      if (spec.treekill) void signalTree(signal)
       else signalPid(pid, signal)
     },
     killTree() {
       asked = true
-      signalAll(lookAtTree(), 'SIGKILL')
-      if (isSameProcess(pid, start)) signalPid(pid, 'SIGKILL')
+      void signalTree('SIGKILL').then(() => {
+        if (isSameProcess(pid, start)) signalPid(pid, 'SIGKILL')
+      })
     },
   }
 }

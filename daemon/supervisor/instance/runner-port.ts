@@ -12,6 +12,7 @@ import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import type { DeathHistory } from '../health/deaths/death-history.ts'
 import type { WellRuns } from '../health/deaths/well-runs.ts'
 import type { NotifyHub } from '../health/notify/notify-hub.ts'
+import type { OwnedInstance } from '../ownership-file.ts'
 import type { SpareProcess } from '../spares/spare-process.ts'
 import type { Child } from './child.ts'
 import type { ProcessDeps } from './running-process.ts'
@@ -61,6 +62,8 @@ export interface Runner {
   /** Resolves with what the next command, or the start under way, comes to. */
   nextOutcome(): Promise<InstanceOutcome>
   report(): InstanceReport
+  /** What of it goes on record; far cheaper than a report. */
+  owned(): OwnedInstance
   /** For the next process; the one that runs keeps what it was started with. */
   adopt(change: { spec?: AppSpec; listens?: boolean; number?: number }): void
   /** Connections come while it is in service, ready, and its readiness holds. */

@@ -148,6 +148,14 @@ export function createRunner(options: RunnerOptions): Runner {
     send,
     nextOutcome: outcomes.next,
     report: () => reportOf(facts),
+    owned() {
+      const { child } = facts.process ?? {}
+      const { restarts, unstableRestarts } = facts.instance.counters
+      return {
+        ...{ app, id, pid: child?.pid ?? 0, pidStart: child?.pidStart ?? 0 },
+        ...{ restarts, unstableRestarts },
+      }
+    },
     adopt(change) {
       facts.spec = change.spec ?? facts.spec
       facts.listens = change.listens ?? facts.listens
