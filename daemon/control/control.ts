@@ -7,8 +7,9 @@ import type { Requester } from '../../src/contract/instance.ts'
 import { logFilesOf, pidFileOf } from '../../src/contract/log-files.ts'
 import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
 import type { Hello } from '../../src/contract/version.ts'
-import type { Clock } from '../kernel/clock.ts'
+import { after, type Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import { type BootLine, createBootLine } from './boot-line.ts'
 import { rolloutBudgetMs } from './budgets.ts'
 import { converge, type ConvergenceOptions } from './converge.ts'
 import { createCronJobs, type CronJobs } from './cron.ts'
@@ -28,6 +29,7 @@ import { type AdoptOptions, createSupervisors, type Supervisors } from './superv
 import { createWatchers, type Watchers } from './watch.ts'
 
 const SNAPSHOT_MS = 5000
+const SAVE_SOON_MS = 1000
 
 export interface ControlOptions {
   home: HomePaths
@@ -58,6 +60,7 @@ export interface Control extends Disposable {
   watchers: Watchers
   cron: CronJobs
   needs: Needs
+  bootLine: BootLine
   proxies: Proxies
   /** Apps that a command of this daemon reloads now. */
   reloading: Set<string>
@@ -70,7 +73,9 @@ export interface Control extends Disposable {
 
 export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
+  const bootLine = createBootLine()
   const instances = createInstanceCache((state) => {
+    if (state !== undefined) bootLine.changed(state)
     proxies.instanceChanged()
     needs.changed()
     const record = state === undefined ? undefined : store.find(state.app)
@@ -88,7 +93,10 @@ export function createControl(options: ControlOptions): Control {
     spawn: options.spawnSupervisor,
     instances,
     find: store.find,
-    onListens: (key) => learn(key, { listens: true }),
+    onListens(key) {
+      update(key, { listens: true })
+      saveSoon()
+    },
     onFound: takeOver,
     onEvent(event) {
       if (event.type === 'instance.started') metrics.noteChange()
@@ -194,10 +202,23 @@ export function createControl(options: ControlOptions): Control {
 
   /** What is learnt is no change that somebody waits for: it is saved when it can be. */
   function learn(key: string, change: Partial<AppRecord>): void {
-    const record = store.find(key)
-    if (record === undefined) return
-    apply({ ...record, ...change })
+    update(key, change)
     track(store.saved())
+  }
+
+  function update(key: string, change: Partial<AppRecord>): void {
+    const record = store.find(key)
+    if (record !== undefined) apply({ ...record, ...change })
+  }
+
+  let saving: Disposable | undefined
+
+  /** For what a supervisor tells again: many apps that start at once are saved once. */
+  function saveSoon(): void {
+    saving ??= clock.at(after(clock.now(), SAVE_SOON_MS), () => {
+      saving = undefined
+      track(store.saved())
+    })
   }
 
   function track(work: Promise<void>): void {
@@ -211,6 +232,7 @@ export function createControl(options: ControlOptions): Control {
     store,
     supervisors,
     needs,
+    bootLine,
     apply,
   }
 
@@ -246,6 +268,7 @@ export function createControl(options: ControlOptions): Control {
     watchers,
     cron,
     needs,
+    bootLine,
     proxies,
     reloading,
     apply,
@@ -263,6 +286,8 @@ export function createControl(options: ControlOptions): Control {
       proxies.changed()
     },
     [Symbol.dispose]() {
+      saving?.[Symbol.dispose]()
+      bootLine[Symbol.dispose]()
       proxies[Symbol.dispose]()
       metrics[Symbol.dispose]()
       watchers[Symbol.dispose]()

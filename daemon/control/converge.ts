@@ -3,6 +3,7 @@
 import type { AppRecord } from '../../src/contract/app.ts'
 import type { Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
+import type { BootLine } from './boot-line.ts'
 import { startBudgetMs, stopBudgetMs } from './budgets.ts'
 import { desiredRunning } from './definitions.ts'
 import type { Needs } from './dependencies/needs.ts'
@@ -19,6 +20,7 @@ export interface ConvergenceOptions {
   store: Store
   supervisors: Supervisors
   needs: Needs
+  bootLine: BootLine
   apply: (record: AppRecord) => void
 }
 
@@ -59,15 +61,11 @@ export function converge(
 async function work(queue: Action[][], options: ConvergenceOptions): Promise<void> {
   for (let actions = queue.shift(); actions !== undefined; actions = queue.shift()) {
     for (const action of actions) {
-      // Whoever waits for another app takes nobody's turn: that other one may be in the queue yet.
-      if (mustWait(action, options)) void startInTurn(action, options)
+      // Starts have a line of their own, and some wait for another app first.
+      if (action.type === 'start') void startInTurn(action, options)
       else await attemptUntilDone(action, options)
     }
   }
-}
-
-function mustWait({ type, key }: Action, { store }: ConvergenceOptions): boolean {
-  return type === 'start' && Object.keys(store.find(key)?.spec.dependsOn ?? {}).length > 0
 }
 
 async function startInTurn(action: Action, options: ConvergenceOptions): Promise<void> {
@@ -107,7 +105,8 @@ async function attempt(action: Action, options: ConvergenceOptions): Promise<boo
 }
 
 /** A command may have changed the app meanwhile: what it wants now counts. */
-async function carryOut(action: Action, { store, supervisors }: ConvergenceOptions): Promise<void> {
+async function carryOut(action: Action, options: ConvergenceOptions): Promise<void> {
+  const { store, supervisors, bootLine } = options
   const { key } = action
   const record = store.find(key)
   if (action.type === 'drop') {
@@ -117,10 +116,7 @@ async function carryOut(action: Action, { store, supervisors }: ConvergenceOptio
   } else if (action.type === 'put') {
     await supervisors.put(record)
   } else if (action.type === 'start') {
-    const ids = action.ids.filter((id) => desiredRunning(record).includes(id))
-    if (ids.length === 0) return
-    const params = { key, ids, wait: false, rollBack: false }
-    await supervisors.call(record, 'instances.start', params, startBudgetMs(record.spec))
+    await bootLine.boot(action.ids, async () => await startDesired(action, options))
   } else {
     const wanted =
       action.type === 'stop' ? desiredRunning(record) : record.slots.map(({ id }) => id)
@@ -129,4 +125,16 @@ async function carryOut(action: Action, { store, supervisors }: ConvergenceOptio
     const method = action.type === 'stop' ? 'instances.stop' : 'instances.remove'
     await supervisors.call(record, method, { key, ids, by: 'command' }, stopBudgetMs(record.spec))
   }
+}
+
+/** Until each is ready, or has failed for the first time: its policy decides what follows. */
+async function startDesired(
+  { key, ids }: Extract<Action, { type: 'start' }>,
+  { store, supervisors }: ConvergenceOptions,
+): Promise<void> {
+  const record = store.find(key)
+  const wanted = ids.filter((id) => record !== undefined && desiredRunning(record).includes(id))
+  if (record === undefined || wanted.length === 0) return
+  const params = { key, ids: wanted, wait: true, rollBack: false }
+  await supervisors.call(record, 'instances.start', params, startBudgetMs(record.spec))
 }

@@ -2,8 +2,9 @@
 
 import { type ActionOutcome, failureOfActions } from '../client/failures.ts'
 import { inOrderOfNeed } from '../client/in-order-of-need.ts'
+import type { Wire } from '../client/wire.ts'
 import type { AppSpec } from '../contract/app.ts'
-import { ask, askStarting, type Cli } from './cli.ts'
+import { ask, askStarting, type Cli, homeOf } from './cli.ts'
 import { fetchViews } from './commands/list.ts'
 import { type FileOptions, loadApps } from './load-apps.ts'
 import { sayOutcomes } from './output/outcomes.ts'
@@ -35,9 +36,11 @@ export async function startFile(
   if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
+  const { wireByConnection } = await import('../client/wire.ts')
+  using wire = await wireByConnection(homeOf(cli))
   const started = await inOrderOfNeed(
     missing,
-    (spec) => startMissing(cli, say, spec, options, signal),
+    (spec) => startMissing(wire, say, spec, options, signal),
     (spec, need) =>
       say.warn(`${spec.name} is not started: it needs ${need}, which did not come up`),
   )
@@ -47,18 +50,14 @@ export async function startFile(
 }
 
 async function startMissing(
-  cli: Cli,
+  wire: Wire,
   say: Say,
   spec: AppSpec,
   { wait, force = false }: FileAction,
   signal: AbortSignal,
 ): Promise<{ outcome: ActionOutcome; isUp: boolean }> {
-  const { restarted: _, ...outcome } = await askStarting(
-    cli,
-    'app.start',
-    { spec, force, wait },
-    { signal },
-  )
+  const params = { spec, force, wait }
+  const { restarted: _, ...outcome } = await wire.ask('app.start', params, { signal })
   const unit = spec.instances === 1 && !say.asPm2 ? 'instance' : 'instances'
   say.info(`App [${spec.name}] launched (${spec.instances} ${unit})`)
   sayOutcomes(say, [outcome])

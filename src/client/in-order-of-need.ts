@@ -2,8 +2,8 @@
 
 import type { AppSpec } from '../contract/app.ts'
 
-/** More at once would only make each slower. */
-const MAX_AT_ONCE = 16
+/** Requests under way; how many apps boot at once is the daemon's to bound. */
+const MAX_AT_ONCE = 128
 
 /**
  * The file has been checked: there are no circles. What a spec needs that is not among `specs` is taken to be there.

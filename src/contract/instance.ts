@@ -113,6 +113,8 @@ export interface InstanceState {
   number: number
   generation: number
   phase: Phase
+  /** While it starts: it is loaded, and counts as ready once it has stayed so. */
+  settling?: true
   /** 0 when no process exists. */
   pid: number
   /** Start time of the process as the kernel tells it, with the pid its identity. 0 when unknown. */

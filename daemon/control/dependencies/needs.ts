@@ -68,8 +68,7 @@ export function createNeeds({ apps, instances }: NeedsOptions): Needs {
   /** @returns what it waits for, `undefined` when nothing */
   function look(key: string, patient: boolean): Need | undefined {
     const record = find(key)
-    if (record === undefined || desiredRunning(record).length === 0)
-      throw new LbmError('OPERATION_FAILED', `"${key}" was stopped while it waited to start.`)
+    if (record === undefined || desiredRunning(record).length === 0) throw stoppedWhileItWaited(key)
     const missing = needsOf(record).filter(({ status }) => status.is !== 'met')
     const failed = missing.find(({ status }) => status.is === 'failed')
     if (failed !== undefined && !patient) throw needFailed(record.spec, failed)
@@ -118,6 +117,10 @@ export function createNeeds({ apps, instances }: NeedsOptions): Needs {
     },
     changed,
   }
+}
+
+export function stoppedWhileItWaited(key: string): LbmError {
+  return new LbmError('OPERATION_FAILED', `"${key}" was stopped while it waited to start.`)
 }
 
 function needFailed({ name }: AppSpec, need: Need): LbmError {

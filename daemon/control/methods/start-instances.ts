@@ -4,7 +4,8 @@ import type { AppRecord } from '../../../src/contract/app.ts'
 import type { InstanceOutcome } from '../../../src/contract/supervisor.ts'
 import { startBudgetMs } from '../budgets.ts'
 import type { Control } from '../control.ts'
-import { withDesired } from '../definitions.ts'
+import { desiredRunning, withDesired } from '../definitions.ts'
+import { stoppedWhileItWaited } from '../dependencies/needs.ts'
 import { allWith } from './selected.ts'
 
 export interface StartHow {
@@ -55,16 +56,21 @@ async function startLater(
 }
 
 async function start(
-  { supervisors, store }: Control,
+  { supervisors, store, bootLine }: Control,
   record: AppRecord,
   ids: readonly number[],
   how: StartHow,
 ): Promise<InstanceOutcome[]> {
   const { key, spec } = record
-  // It may have waited: what it is now counts.
-  const current = store.find(key) ?? record
-  await supervisors.put(current)
-  const params = { key, ids: [...ids], ...how }
-  const result = await supervisors.call(current, 'instances.start', params, startBudgetMs(spec))
-  return result.outcomes
+  return await bootLine.boot(ids, async () => {
+    // It may have waited: what it is now counts.
+    const current = store.find(key)
+    const wanted = current === undefined ? [] : desiredRunning(current)
+    if (current === undefined || !ids.some((id) => wanted.includes(id)))
+      return allWith(record, ids, 'failed', stoppedWhileItWaited(key).message)
+    await supervisors.put(current)
+    const params = { key, ids: [...ids], ...how }
+    const started = supervisors.call(current, 'instances.start', params, startBudgetMs(spec))
+    return (await started).outcomes
+  })
 }

@@ -33,7 +33,8 @@ export function createHearing(facts: RunnerFacts, line: RunnerLine): Hearing {
       if (process?.run !== run) return
       balancer.receive(process.memberId, message, handle)
       process.health.receive(message)
-      if (message.act === 'loaded') line.send({ type: 'loaded', run })
+      if (message.act === 'loaded' && facts.instance.state.phase === 'starting')
+        line.send({ type: 'loaded', run })
       else if (message.act === 'drained') line.send({ type: 'drained', run })
       else if (message.act === 'renounced') leaders.renounced(process.memberId)
       else if (message.act === 'fault') process.fault = message

@@ -24,6 +24,7 @@ export function reportOf(facts: RunnerFacts): InstanceReport {
     number,
     generation,
     phase: state.phase === 'ready' && !state.inRotation ? 'unready' : state.phase,
+    ...(state.phase === 'starting' && state.quietReadyAt !== undefined ? { settling: true } : {}),
     pid: process?.child.pid ?? 0,
     pidStart: process?.child.pidStart ?? 0,
     startedAt: facts.startedAt,
