@@ -25,6 +25,8 @@ export type Commands = Pick<AppHost, 'start' | 'stop' | 'restart' | 'reload'>
 
 export function createCommands(options: CommandsOptions): Commands {
   const { record, slots, runner, reloads, balancer, spares } = options
+  /** Of each restart that is under way: whose turn is yet to come. */
+  const underWay = new Set<Set<number>>()
 
   async function start(
     ids: readonly number[],
@@ -57,6 +59,7 @@ export function createCommands(options: CommandsOptions): Commands {
   async function stop(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
     reloads.abort({ undo: false, message: 'stopped' })
     const chosen = new Set(ids)
+    for (const waiting of underWay) for (const id of ids) waiting.delete(id)
     const pending = ids.map((id) => commanded(runner(id), { type: 'stop', by }))
     // Nobody is left to take a connection: refuse new ones now instead of letting them wait.
     const isLast = [...slots].every(([id, slot]) => chosen.has(id) || isAtRest(slot.current()))
@@ -85,19 +88,30 @@ export function createCommands(options: CommandsOptions): Commands {
   async function restartInPlace(ids: readonly number[], by: Requester): Promise<InstanceOutcome[]> {
     if (record().spec.mode === 'fork')
       return Promise.all(ids.map((id) => commanded(runner(id), { type: 'restart', by })))
-    // One after another, so that the others serve meanwhile; a failure ends it, so that they still do.
+    const waiting = new Set(ids)
+    underWay.add(waiting)
+    try {
+      return await restartInTurn(ids, by, waiting)
+    } finally {
+      underWay.delete(waiting)
+    }
+  }
+
+  /** One after another, so that the others serve meanwhile; a failure ends it, so that they still do. */
+  async function restartInTurn(
+    ids: readonly number[],
+    by: Requester,
+    waiting: ReadonlySet<number>,
+  ): Promise<InstanceOutcome[]> {
     const outcomes: InstanceOutcome[] = []
+    const numbers = new Map(ids.map((id) => [id, runner(id).number]))
     for (const id of ids) {
-      if (outcomes.some(isFailure) && !isAtRest(runner(id))) {
-        outcomes.push({
-          id,
-          number: runner(id).number,
-          result: 'superseded',
-          message: 'left as it was: the one before failed',
-        })
-        continue
-      }
-      outcomes.push(await commanded(runner(id), { type: 'restart', by }))
+      const left = (message: string): void =>
+        void outcomes.push({ id, number: numbers.get(id) ?? id, result: 'superseded', message })
+      if (!waiting.has(id)) left('stopped meanwhile')
+      else if (outcomes.some(isFailure) && !isAtRest(runner(id)))
+        left('left as it was: the one before failed')
+      else outcomes.push(await commanded(runner(id), { type: 'restart', by }))
     }
     return outcomes
   }

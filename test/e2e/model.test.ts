@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 import { signalPid } from '../../daemon/kernel/process-tree.ts'
 import { call } from '../../src/client/call.ts'
 import { callStarting } from '../../src/client/ensure-daemon.ts'
-import { TRANSITIONAL_PHASES } from '../../src/contract/instance.ts'
+import { type InstanceView, TRANSITIONAL_PHASES } from '../../src/contract/instance.ts'
 import { newCli } from '../helpers/cli.ts'
 import { DIST, FIXTURES } from '../helpers/dist.ts'
 import { printFigure } from '../helpers/figures.ts'
@@ -115,9 +115,8 @@ test(
 
     const settled = await until(async () => {
       const { instances } = await call(socket, 'app.list', {})
-      return instances.some(({ phase }) => TRANSITIONAL_PHASES.includes(phase))
-        ? undefined
-        : instances
+      // A restart in the background has moments between two instances.
+      return instances.every(isSettled) ? instances : undefined
     }, 40_000)
     const actual = NAMES.map((name) =>
       settled
@@ -138,9 +137,12 @@ test(
       const spares = instances.flatMap((one) => (one.phase === 'ready' ? (one.spares ?? []) : []))
       return spares.every(({ phase }) => phase === 'ready') || undefined
     })
-    for (const { pid, phase } of settled) if (phase === 'ready') process.kill(pid, 0)
   },
 )
+
+function isSettled({ phase, pid }: InstanceView): boolean {
+  return phase === 'ready' ? signalPid(pid, 0) : !TRANSITIONAL_PHASES.includes(phase)
+}
 
 function ignoreNothingToDo(error: Error & { code?: string }): void {
   if (error.code !== 'NOTHING_TO_DO') throw error

@@ -123,6 +123,28 @@ test('restart with a changed environment, reload with a changed definition, and 
   expect(after[0]?.record.spec).toMatchObject({ args: [], env: { COLOUR: 'red' }, instances: 2 })
 })
 
+test('a stop ends a restart that is under way in the background', async () => {
+  await using daemon = await startDaemon()
+  await daemon.start(fixtureSpec('http.cjs', cluster(4, await freePort())))
+  const selectors = ['api']
+  await daemon.call('app.restart', { selectors, wait: false, rolling: false })
+  await daemon.listed((list) => list.some(({ phase }) => phase !== 'ready'))
+  await daemon.call('app.stop', { selectors })
+  const phases = async (): Promise<string[]> => (await daemon.list()).map(({ phase }) => phase)
+  expect(await phases()).toEqual(['stopped', 'stopped', 'stopped', 'stopped'])
+  await daemon.call('app.startExisting', { selectors, wait: true })
+
+  const restarting = daemon.call('app.restart', { selectors, wait: true, rolling: false })
+  await daemon.listed((list) => list.some(({ phase }) => phase !== 'ready'))
+  await daemon.call('app.stop', { selectors: ['2', '3'] })
+  const { apps } = await restarting
+  expect(apps[0]?.outcomes?.slice(2)).toMatchObject([
+    { number: 2, result: 'superseded', message: 'stopped meanwhile' },
+    { number: 3, result: 'superseded' },
+  ])
+  expect(await phases()).toEqual(['ready', 'ready', 'stopped', 'stopped'])
+})
+
 test('an unknown app → APP_NOT_FOUND, and nothing is done for the known one beside it', async () => {
   await using daemon = await startDaemon()
   await daemon.start(fixtureSpec('worker.cjs', { name: 'worker' }))
