@@ -16,6 +16,7 @@ import { subscribe } from './events.ts'
 import { type ActionOutcome, failureOfActions } from './failures.ts'
 import { resolveHome } from './home.ts'
 import type { StartFileOptions } from './start-file.ts'
+import { createSubscriptions } from './subscriptions.ts'
 import { waitForExit } from './wait-for-exit.ts'
 import { type AskOptions, type Wire, wireByCall } from './wire.ts'
 
@@ -108,7 +109,10 @@ export interface Client {
   changeSettings(changes: Record<string, string | null>, options?: AskOptions): Promise<Settings>
   /** Ends every app and the daemon; resolves with the number of instances. */
   kill(options?: AskOptions): Promise<number>
-  /** Until the signal aborts or the loop is left; throws DAEMON_UNREACHABLE when the daemon ends. */
+  /**
+   * Until the signal aborts or the loop is left; throws DAEMON_UNREACHABLE when the daemon ends. What this client is asked
+   * to do after the loop has begun is told by it.
+   */
   events(apps?: Selectors, options?: { signal?: AbortSignal }): AsyncIterable<LbmEvent>
 }
 
@@ -126,11 +130,9 @@ export function homeOf({ home, env = process.env }: ClientOptions): HomePaths {
   return resolveHome(home === undefined ? env : { ...env, LBM_HOME: home })
 }
 
-export function clientOver(
-  { ask, askStarting }: Wire,
-  home: () => HomePaths,
-  options: ClientOptions,
-): Client {
+export function clientOver(wire: Wire, home: () => HomePaths, options: ClientOptions): Client {
+  const subscriptions = createSubscriptions()
+  const { ask, askStarting } = subscriptions.before(wire)
   const env = options.env ?? process.env
   const specOf = (app: AppDefinition | string, environment: string | undefined): AppSpec =>
     specFrom(
@@ -226,7 +228,12 @@ export function clientOver(
       await waitForExit(home())
       return stopped
     },
-    events: (apps = 'all', given = {}) => subscribe(home().socket, list(apps), given.signal),
+    events: (apps = 'all', { signal } = {}) =>
+      subscribe(home().socket, {
+        selectors: list(apps),
+        signal,
+        onBegin: subscriptions.add,
+      }),
   }
 }
 

@@ -7,11 +7,17 @@ import { openConnection } from './connection.ts'
 /** A reader that does not read must not fill the memory: the oldest go first. */
 const MAX_WAITING = 10_000
 
+export interface SubscribeOptions {
+  selectors: string[]
+  signal: AbortSignal | undefined
+  /** Called at the first step of the loop, before anything else of the program runs. */
+  onBegin: (subscribing: Promise<unknown>) => void
+}
+
 /** @throws LbmError DAEMON_UNREACHABLE when there is no daemon, or it ends */
 export async function* subscribe(
   socketPath: string,
-  selectors: string[],
-  signal: AbortSignal | undefined,
+  { selectors, signal, onBegin }: SubscribeOptions,
 ): AsyncGenerator<LbmEvent, void, undefined> {
   const waiting: LbmEvent[] = []
   let wake: () => void = () => undefined
@@ -23,14 +29,17 @@ export async function* subscribe(
     wake()
   }
   const onAbort = (): void => wake()
-  using connection = await openConnection({ socketPath, onNotification })
+  const opening = openConnection({ socketPath, onNotification })
+  const subscribing = opening.then(({ request }) => request('events.subscribe', { selectors }))
+  onBegin(subscribing)
+  using connection = await opening
   void connection.closed.then(() => {
     isOver = true
     wake()
   })
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    await connection.request('events.subscribe', { selectors })
+    await subscribing
     while (signal?.aborted !== true) {
       const event = waiting.shift()
       if (event !== undefined) yield event

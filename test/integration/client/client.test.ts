@@ -84,6 +84,25 @@ test('a file of many apps under one signal: no warning of a leak', async () => {
   await expect(client.startFile(file, given)).rejects.toBe(reason)
 })
 
+test('what is asked for after the loop over events began is told by them', async () => {
+  await using cli = await homeWithDaemon()
+  const client = createClient({ home: cli.home.root, env: envOf(cli.home.root) })
+  await client.start({ script: join(FIXTURES, 'worker.cjs'), name: 'w' })
+  await client.stop('w')
+  const commands: string[] = []
+  const reading = (async () => {
+    for await (const event of client.events('w')) {
+      if (event.type === 'command.done') commands.push(event.command)
+      if (commands.at(-1) === 'delete') break
+    }
+  })()
+  // It is stopped: this is answered at once.
+  await client.stop('w')
+  await client.delete('w')
+  await reading
+  expect(commands).toEqual(['stop', 'delete'])
+})
+
 test('events are looped over, until the signal or the loop ends', async () => {
   await using cli = await homeWithDaemon()
   using client = await connect({ home: cli.home.root, env: envOf(cli.home.root) })
