@@ -118,7 +118,8 @@ test('a state of a newer lbm → refused in one sentence, never overwritten by a
 
 /** Nobody else gets into a folder; what an app of another user may open again by its descriptor is wider. */
 function allowedModes(entry: Dirent, folder: string, home: HomePaths): string[] {
-  if (entry.isDirectory()) return ['700']
+  // A link is to a folder in memory.
+  if (entry.isDirectory() || entry.isSymbolicLink()) return ['700']
   if (entry.isFIFO()) return ['622']
   if (folder === home.logsDir) return ['600', '640']
   return folder === home.pidsDir ? ['644'] : ['600']
@@ -145,7 +146,7 @@ test('after a busy session no file of the home is for others to read', async () 
       const mode = (stat.mode & 0o777).toString(8)
       const allowed = allowedModes(entry, folder, cli.home)
       if (!allowed.includes(mode)) wrong.push(`${mode} ${path.slice(cli.home.root.length + 1)}`)
-      if (entry.isDirectory()) look(path)
+      if (stat.isDirectory()) look(path)
     }
   }
   look(cli.home.root)
