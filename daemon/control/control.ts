@@ -9,7 +9,7 @@ import type { InstanceOutcome } from '../../src/contract/supervisor.ts'
 import type { Hello } from '../../src/contract/version.ts'
 import { after, type Clock } from '../kernel/clock.ts'
 import type { Log } from '../kernel/log.ts'
-import { type BootLine, createBootLine } from './boot-line.ts'
+import { type BootLine, type BootLineOptions, createBootLine } from './boot-line.ts'
 import { rolloutBudgetMs } from './budgets.ts'
 import { converge, type ConvergenceOptions } from './converge.ts'
 import { createCronJobs, type CronJobs } from './cron.ts'
@@ -41,7 +41,8 @@ export interface ControlOptions {
   /** Absolute path of the installed supervisor. */
   supervisorProgram: string
   spawnSupervisor: (id: string) => Spawned
-  measuring: Pick<MetricsOptions, 'measure' | 'glance' | 'scan' | 'cpuMs'>
+  measuring: Pick<MetricsOptions, 'measure' | 'glance' | 'scan' | 'cpuMs'> &
+    Pick<BootLineOptions, 'cpuMsOf'>
 }
 
 export interface Control extends Disposable {
@@ -73,7 +74,11 @@ export interface Control extends Disposable {
 
 export function createControl(options: ControlOptions): Control {
   const { home, clock, log, store } = options
-  const bootLine = createBootLine()
+  const bootLine = createBootLine({
+    clock,
+    pidOf: (id) => instances.find(id)?.pid ?? 0,
+    cpuMsOf: options.measuring.cpuMsOf,
+  })
   const instances = createInstanceCache((state) => {
     if (state !== undefined) bootLine.changed(state)
     proxies.instanceChanged()

@@ -127,7 +127,7 @@ async function carryOut(action: Action, options: ConvergenceOptions): Promise<vo
   }
 }
 
-/** Until each is ready, or has failed for the first time: its policy decides what follows. */
+/** Until each is ready, or has given up. */
 async function startDesired(
   { key, ids }: Extract<Action, { type: 'start' }>,
   { store, supervisors }: ConvergenceOptions,

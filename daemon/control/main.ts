@@ -12,7 +12,7 @@ import { type Hello, PROTOCOL } from '../../src/contract/version.ts'
 import { after, type Clock, systemClock } from '../kernel/clock.ts'
 import { describeBug, openLogFile } from '../kernel/log.ts'
 import { acquirePidLock, isLock, type PidLock } from '../kernel/pid-lock.ts'
-import { rssOf } from '../kernel/process-stats.ts'
+import { mainThreadOf, rssOf } from '../kernel/process-stats.ts'
 import { scanProcesses } from '../kernel/process-tree.ts'
 import { holdReserve } from '../kernel/read-patiently.ts'
 import { serveRpc } from '../kernel/rpc-server.ts'
@@ -108,7 +108,13 @@ async function run(home: HomePaths, hello: Hello, clock: Clock, lock: PidLock): 
         logFd: logFile.fd(),
         sharesOutput: process.env[FOREGROUND_ENV] === String(process.pid),
       }),
-    measuring: { measure: measureByPidusage, glance, scan: scanProcesses, cpuMs },
+    measuring: {
+      measure: measureByPidusage,
+      glance,
+      scan: scanProcesses,
+      cpuMs,
+      cpuMsOf: (pid) => mainThreadOf(pid)?.cpuMs,
+    },
   })
   if (expected !== undefined) noteStarted(home.runDir, expected.id, expected.pid)
   await control.adopt({ except: expected?.id })

@@ -36,20 +36,31 @@ export async function startFile(
   if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
-  const { wireByConnection } = await import('../client/wire.ts')
-  using wire = await wireByConnection(homeOf(cli))
-  const started = await inOrderOfNeed(
-    missing,
-    (spec) => startMissing(wire, say, spec, options, signal),
-    (spec, need) =>
-      say.warn(`${spec.name} is not started: it needs ${need}, which did not come up`),
-  )
+  const started =
+    missing.length === 0 ? [] : await startMissing(cli, say, missing, options, signal)
   const changed =
     present.length === 0 ? [] : await changePresent(cli, say, present, options, signal)
   return [...started, ...changed]
 }
 
 async function startMissing(
+  cli: Cli,
+  say: Say,
+  specs: readonly AppSpec[],
+  options: FileAction,
+  signal: AbortSignal,
+): Promise<ActionOutcome[]> {
+  const { wireByConnection } = await import('../client/wire.ts')
+  using wire = await wireByConnection(homeOf(cli))
+  return await inOrderOfNeed(
+    specs,
+    (spec) => startOne(wire, say, spec, options, signal),
+    (spec, need) =>
+      say.warn(`${spec.name} is not started: it needs ${need}, which did not come up`),
+  )
+}
+
+async function startOne(
   wire: Wire,
   say: Say,
   spec: AppSpec,

@@ -68,7 +68,7 @@ const APPS: Record<string, Record<string, unknown>> = {
   watch: { watch: ['watched/a'], watch_delay: 0 },
   ignore_watch: { watch: ['watched'], ignore_watch: 'watched/a', watch_delay: 0 },
   watch_options: { watch: ['watched/a'], watch_options: { usePolling: true }, watch_delay: 0 },
-  watch_delay: { watch: ['watched/a'], watch_delay: 1500 },
+  watch_delay: { watch: ['watched/c'], watch_delay: 1500 },
   autorestart: { autorestart: false },
   autostart: { autostart: false },
   stop_exit_codes: { stop_exit_codes: [7], env: { CODE: 7 } },
@@ -143,7 +143,7 @@ function write(name: string, definitions: unknown): void {
 
 beforeAll(async () => {
   cpSync(FIXTURES, folder, { recursive: true })
-  for (const name of ['sub', 'own', 'watched/a', 'watched/b'])
+  for (const name of ['sub', 'own', 'watched/a', 'watched/b', 'watched/c'])
     mkdirSync(join(folder, name), { recursive: true })
   writeFileSync(join(folder, 'family.txt'), 'echo run by a shell; exec sleep 600\n')
   const source = `interface Unused { a: 1 }\n\n\nconsole.log(new Error('here').stack)\nsetInterval(() => {}, 1000)`
@@ -281,7 +281,6 @@ async function changeWatched(): Promise<void> {
     return (await now('watch')).pm2_env.restart_time > 0 || undefined
   })
 }
-let changedAtMs = 0
 
 const BEHAVIOURS: Record<string, Check> = {
   script: async () => expect((await facts('script')).argv).toEqual([join(folder, 'facts.cjs')]),
@@ -346,10 +345,7 @@ const BEHAVIOURS: Record<string, Check> = {
   },
   cron_restart: async () => void (await restarted('cron_restart')),
   cron: async () => void (await restarted('cron')),
-  watch: async () => {
-    await changeWatched()
-    changedAtMs = Date.now()
-  },
+  watch: changeWatched,
   ignore_watch: async () => {
     expect((await now('ignore_watch')).pm2_env.restart_time).toBe(0)
     writeFileSync(join(folder, 'watched/b/file.js'), 'x')
@@ -360,8 +356,17 @@ const BEHAVIOURS: Record<string, Check> = {
     await restarted('watch_options')
   },
   watch_delay: async () => {
-    const { pm2_env } = await restarted('watch_delay')
-    expect(seconds(pm2_env['pm_uptime']) - seconds(changedAtMs)).toBeGreaterThan(1)
+    let savedAtMs = 0
+    const { pm2_env } = await until(async () => {
+      // Again only where the watcher cannot have been up.
+      if (Date.now() - savedAtMs > 5000) {
+        savedAtMs = Date.now()
+        writeFileSync(join(folder, 'watched/c/file.js'), String(savedAtMs))
+      }
+      const one = await now('watch_delay')
+      return one.pm2_env.restart_time > 0 && one.pm2_env.status === 'online' ? one : undefined
+    })
+    expect(seconds(pm2_env['pm_uptime']) - seconds(savedAtMs)).toBeGreaterThan(1)
   },
   autorestart: async () => expect((await afterDeath('autorestart', 'stopped')).pid).toBe(0),
   autostart: () =>

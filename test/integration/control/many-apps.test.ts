@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 
-import { startDaemon } from '../../helpers/running-daemon.ts'
+import { fixtureSpec, startDaemon } from '../../helpers/running-daemon.ts'
 import { sampleSpec } from '../../helpers/sample-spec.ts'
 
 /** More than one connection may ask for at once. */
@@ -39,3 +39,17 @@ test(
     }
   },
 )
+
+test('many that never become ready keep nobody from starting', { timeout: 40_000 }, async () => {
+  await using daemon = await startDaemon()
+  const waiting = Array.from({ length: 16 }, (_, n) =>
+    daemon.start(fixtureSpec('worker.cjs', { name: `waits-${n}`, waitReady: true })),
+  )
+  await daemon.listed((list) => list.filter(({ pid }) => pid > 0).length === 16)
+  const { outcomes } = await daemon.start(fixtureSpec('worker.cjs', { name: 'other' }))
+  expect(outcomes).toMatchObject([{ result: 'ready' }])
+  const others = (await daemon.list()).filter(({ name }) => name !== 'other')
+  expect(others.map(({ phase }) => phase)).toEqual(waiting.map(() => 'starting'))
+  await daemon.call('app.stop', { selectors: ['all'] })
+  await Promise.all(waiting)
+})

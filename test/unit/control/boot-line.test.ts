@@ -1,7 +1,11 @@
 import { expect, test } from 'vitest'
 
 import { type BootLine, createBootLine } from '../../../daemon/control/boot-line.ts'
+import { fakeClock } from '../../helpers/fake-clock.ts'
 import { sampleView } from '../cli/sample-view.ts'
+
+const newLine = (atOnce: number, used: () => number = () => 0, clock = fakeClock()): BootLine =>
+  createBootLine({ clock, pidOf: (id) => id, cpuMsOf: used, atOnce })
 
 /** An app of one instance, with its id, that boots until it is told to end. */
 function boot(line: BootLine, id: number, begun: number[]): { end(): void; ended: Promise<void> } {
@@ -17,7 +21,7 @@ function boot(line: BootLine, id: number, begun: number[]): { end(): void; ended
 const turns = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
 test('so many at once, the others in their order', async () => {
-  const line = createBootLine(2)
+  const line = newLine(2)
   const begun: number[] = []
   const [first, second, third, fourth] = [1, 2, 3, 4].map((id) => boot(line, id, begun))
   await turns()
@@ -36,7 +40,7 @@ test.each([
   ['loaded, and to stay so for a moment', sampleView({ id: 1, phase: 'starting', settling: true })],
   ['to be tried again', sampleView({ id: 1, phase: 'backoff', pid: 0 })],
 ])('one that is %s makes way, though its command goes on', async (_, state) => {
-  const line = createBootLine(1)
+  const line = newLine(1)
   const begun: number[] = []
   const first = boot(line, 1, begun)
   const second = boot(line, 2, begun)
@@ -60,7 +64,7 @@ test.each([
 })
 
 test('an app has booted when all of its instances have', async () => {
-  const line = createBootLine(1)
+  const line = newLine(1)
   const begun: string[] = []
   let end = (): void => undefined
   const both = line.boot([1, 2], () => new Promise<void>((resolve) => (end = resolve)))
@@ -78,7 +82,7 @@ test('an app has booted when all of its instances have', async () => {
 })
 
 test('what fails makes way, and its error is its own', async () => {
-  const line = createBootLine(1)
+  const line = newLine(1)
   const failing = line.boot([1], () => Promise.reject(new Error('no such file')))
   const next = line.boot([2], () => Promise.resolve('up'))
   await expect(failing).rejects.toThrow('no such file')
@@ -86,7 +90,7 @@ test('what fails makes way, and its error is its own', async () => {
 })
 
 test('disposed of, it gives no more turns', async () => {
-  const line = createBootLine(1)
+  const line = newLine(1)
   const begun: number[] = []
   const first = boot(line, 1, begun)
   void boot(line, 2, begun)
@@ -96,4 +100,35 @@ test('disposed of, it gives no more turns', async () => {
   await first.ended
   await turns()
   expect(begun).toEqual([1])
+})
+
+test.each([
+  ['which uses no CPU makes way', 0, 2],
+  ['which is busy does not', 500, 1],
+])('one that boots for long, %s', async (_, usedEachSecondMs, expected) => {
+  const clock = fakeClock()
+  const line = newLine(1, () => (clock.now() / 1000) * usedEachSecondMs, clock)
+  const begun: number[] = []
+  const first = boot(line, 1, begun)
+  const second = boot(line, 2, begun)
+  await clock.advance(1000)
+  expect(begun).toEqual([1])
+  await clock.advance(5000)
+  expect(begun).toHaveLength(expected)
+  first.end()
+  second.end()
+  await Promise.all([first.ended, second.ended])
+})
+
+test('one that is yet to be spawned is not idle', async () => {
+  const clock = fakeClock()
+  const line = createBootLine({ clock, pidOf: () => 0, cpuMsOf: () => 0, atOnce: 1 })
+  const begun: number[] = []
+  const first = boot(line, 1, begun)
+  const second = boot(line, 2, begun)
+  await clock.advance(10_000)
+  expect(begun).toEqual([1])
+  first.end()
+  second.end()
+  await Promise.all([first.ended, second.ended])
 })
