@@ -18,7 +18,8 @@ import { newLbm } from '../subjects/lbm.ts'
 import { freePorts, servers, sleepers } from '../subjects/many-apps.ts'
 import type { Manager } from '../subjects/subject.ts'
 
-const SETTLE_SECONDS = 12
+/** Who looks at what stays the same less and less often has come to its longest interval, 40 s. */
+const SETTLE_SECONDS = 45
 const MEASURED_SECONDS = 20
 const CLUSTER = 8
 const PROGRAMS = 500
