@@ -36,8 +36,7 @@ export async function startFile(
   if (missing.length > 0 && (present.length > 0 || say.asPm2)) {
     say.warn(`Applications ${missing.map(({ name }) => name).join(', ')} not running, starting...`)
   }
-  const started =
-    missing.length === 0 ? [] : await startMissing(cli, say, missing, options, signal)
+  const started = missing.length === 0 ? [] : await startMissing(cli, say, missing, options, signal)
   const changed =
     present.length === 0 ? [] : await changePresent(cli, say, present, options, signal)
   return [...started, ...changed]
