@@ -110,8 +110,12 @@ export function createBootLine({
     },
     changed(state) {
       if (!isLoaded(state)) return
-      for (const boot of booting)
-        if (boot.loading.delete(state.id) && boot.loading.size === 0) boot.end()
+      for (const boot of booting) {
+        if (!boot.loading.delete(state.id)) continue
+        // What the others have used is counted anew.
+        boot.usedMs = undefined
+        if (boot.loading.size === 0) boot.end()
+      }
     },
     [Symbol.dispose]() {
       timer?.[Symbol.dispose]()

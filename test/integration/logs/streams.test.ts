@@ -1,5 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process'
-import { appendFileSync, readdirSync, realpathSync, rmSync } from 'node:fs'
+import { appendFileSync, readSync, readdirSync, realpathSync, rmSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 
 import { describe, expect, test } from 'vitest'
@@ -243,6 +243,8 @@ test('pipes are made anew where their names were cleared from memory, as a logou
   pipes.open()?.discard()
   rmSync(realpathSync(folder), { recursive: true })
   const opened = pipes.open()
-  expect(opened).toBeDefined()
+  writeSync(opened?.writeFd ?? -1, 'through')
+  const read = Buffer.alloc(16)
+  expect(read.toString('utf8', 0, readSync(opened?.readFd ?? -1, read))).toBe('through')
   opened?.discard()
 })

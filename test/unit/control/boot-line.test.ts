@@ -132,3 +132,18 @@ test('one that is yet to be spawned is not idle', async () => {
   second.end()
   await Promise.all([first.ended, second.ended])
 })
+
+test('an app whose first instance is loaded is not idle while the next one loads', async () => {
+  const clock = fakeClock()
+  const line = newLine(1, () => clock.now() / 2, clock)
+  const begun: string[] = []
+  let end = (): void => undefined
+  const both = line.boot([1, 2], () => new Promise<void>((resolve) => (end = resolve)))
+  const next = line.boot([3], () => Promise.resolve(void begun.push('next')))
+  await clock.advance(1500)
+  line.changed(sampleView({ id: 1 }))
+  await clock.advance(3000)
+  expect(begun).toEqual([])
+  end()
+  await Promise.all([both, next])
+})
